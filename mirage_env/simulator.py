@@ -1,0 +1,114 @@
+"""What every backend is: `num_envs` arenas stepped and drawn together over buffers allocated once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mirage_env.arena import ARENA_DTYPE, Arenas, named_arrays
+
+__all__ = ["Autoreset", "Simulator", "SimulatorConfig"]
+
+
+class Autoreset(IntEnum):
+    """What a step does with an arena whose episode is over (Gymnasium's three modes)."""
+
+    NEXT_STEP = 0
+    SAME_STEP = 1
+    DISABLED = 2
+
+
+@dataclass(frozen=True)
+class SimulatorConfig:
+    """How a simulator steps.
+
+    Attributes:
+        tuning: int32 [num_envs, 5], the integers of `mirage_env.rules.tuning` for each arena.
+        frame_skip: Ticks in a step.
+        max_ticks: Ticks after which an episode is truncated.
+        autoreset: What a step does with an arena that has ended.
+        num_threads: Threads over arenas, where the backend has any; 0 takes one for each core.
+    """
+
+    tuning: NDArray[np.int32]
+    frame_skip: int = 1
+    max_ticks: int = 4500
+    autoreset: Autoreset = Autoreset.NEXT_STEP
+    num_threads: int = 0
+
+
+class Simulator(ABC):
+    """`num_envs` arenas, their states and what their last step gave.
+
+    The arguments are trusted here: `mirage_env.vector_env` checks what users pass.
+
+    Attributes:
+        arenas: The states, `ARENA_DTYPE` [num_envs]; what is written here is the state.
+        final_arenas: For each arena that ended in the last step under `Autoreset.SAME_STEP`, the state at the end;
+            records of other arenas are stale.
+        reward: int32 [num_envs], points of the last step.
+        terminated: bool [num_envs].
+        truncated: bool [num_envs].
+        begun: bool [num_envs], arenas in which the last step or reset began an episode.
+    """
+
+    def __init__(self, config: SimulatorConfig) -> None:
+        """Allocate the buffers. Call `reset` before anything else."""
+        self.config = config
+        n = self.num_envs = len(config.tuning)
+        self.arenas: Arenas = np.zeros(n, ARENA_DTYPE)
+        self.final_arenas: Arenas = np.zeros(n, ARENA_DTYPE)
+        self.reward = np.zeros(n, np.int32)
+        self.terminated = np.zeros(n, np.bool_)
+        self.truncated = np.zeros(n, np.bool_)
+        self.begun = np.zeros(n, np.bool_)
+
+    @abstractmethod
+    def reset(self, seeds: NDArray[np.uint64] | None = None, mask: NDArray[np.bool_] | None = None) -> None:
+        """Begin an episode in each arena of `mask` (all without one).
+
+        With `seeds` (uint64 [num_envs]) it is episode 0 of that seed, without them the next episode of the arena's own.
+        """
+
+    @abstractmethod
+    def step(self, actions: NDArray[np.int32], frames: NDArray[np.uint8] | None = None) -> None:
+        """Step each arena by its action (int32 [num_envs], 0 to 11), autoreset included.
+
+        With `frames` (uint8 [num_envs, size, size, 3], contiguous), draw each arena as it is afterwards.
+        """
+
+    @abstractmethod
+    def render(
+        self,
+        size: int,
+        indices: NDArray[np.intp] | None = None,
+        *,
+        final: bool = False,
+        out: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Return pictures uint8 [len(indices), size, size, 3] of some arenas (of all without indices).
+
+        With `final`, of their states in `final_arenas`. `out` takes the pictures where it is given.
+        """
+
+    @abstractmethod
+    def state_hash(self) -> NDArray[np.uint64]:
+        """Return a hash of each arena's state, uint64 [num_envs]; equal states have equal hashes on all backends."""
+
+    def close(self) -> None:
+        """Free what the backend holds. Closing twice is fine."""
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return a copy of the states: an array [num_envs, ...] of raw integers for each field of `ARENA_DTYPE`."""
+        return named_arrays(self.arenas)
+
+    def set_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Set the given fields of all arenas; the others stay as they are."""
+        for name, values in state.items():
+            self.arenas[name] = values
