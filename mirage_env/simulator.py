@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirage_env.arena import ARENA_DTYPE, Arenas, named_arrays
+from mirage_env.rules import RULES_VERSION
 
 __all__ = ["Autoreset", "Simulator", "SimulatorConfig"]
 
@@ -112,3 +113,28 @@ class Simulator(ABC):
         """Set the given fields of all arenas; the others stay as they are."""
         for name, values in state.items():
             self.arenas[name] = values
+
+    @property
+    def kind(self) -> str:
+        """The same for all backends: what one of them saved, any other can go on from."""
+        return f"Mirage, rules version {RULES_VERSION}"
+
+    def snapshot(self, indices: NDArray[np.intp]) -> tuple[Arenas, NDArray[np.int32]]:
+        """Return a copy of some arenas and of the tuning they are played by."""
+        return self.arenas[indices], self.config.tuning[indices]
+
+    def restore(
+        self, snapshot: tuple[Arenas, NDArray[np.int32]], indices: NDArray[np.intp]
+    ) -> None:
+        """Put the arenas of a snapshot into the arenas `indices`.
+
+        Raises:
+            ValueError: If they were played by other rules than these arenas are.
+        """
+        arenas, tuning = snapshot
+        if not np.array_equal(tuning, self.config.tuning[indices]):
+            raise ValueError(
+                "the snapshot was taken under other Rules than those of the environments it should go to, "
+                "so its future would be another: choose environments with the same rules"
+            )
+        self.arenas[indices] = arenas

@@ -1,0 +1,85 @@
+// The state of an arena: 640 bytes, the record that mirage_env/arena.py describes to numpy.
+#pragma once
+#include "generated.cuh"
+
+struct Objects { // rocks and bullets share rows of 32 lanes, so that a row is one 128-byte line of memory
+    uint32_t rock_x[ROCK_SLOTS], bullet_x[BULLET_SLOTS]; // 2^26 a unit: the torus is the integers
+    uint32_t rock_y[ROCK_SLOTS], bullet_y[BULLET_SLOTS];
+    int32_t rock_vx[ROCK_SLOTS], bullet_vx[BULLET_SLOTS]; // the same unit a tick
+    int32_t rock_vy[ROCK_SLOTS], bullet_vy[BULLET_SLOTS];
+    uint8_t rock_size[ROCK_SLOTS];     // 0 none, 1 small, 2 medium, 3 large
+    uint8_t bullet_life[BULLET_SLOTS]; // ticks left, 0 none
+    uint8_t rock_angle[ROCK_SLOTS];    // 1/256 turn, counter-clockwise as seen
+    int8_t rock_spin[ROCK_SLOTS];      // added to the angle each tick
+};
+
+struct Core { // what there is one of: the ship, the wave, the counters
+    uint32_t ship_x, ship_y;
+    int32_t ship_vx, ship_vy;
+    uint8_t ship_heading; // 1/64 turn; 0 points right, 16 up
+    uint8_t cooldown;     // ticks until the gun can fire
+    uint8_t shield;       // ticks for which the ship cannot be hit
+    uint8_t dying;        // ticks of explosion left
+    uint8_t thrusting;    // 1 when the flame shows
+    uint8_t lives;
+    uint8_t wave_timer; // ticks until the announced wave is solid
+    uint8_t ended;      // TERMINATED | TRUNCATED
+    uint32_t wave;      // from 1
+    uint32_t score, tick, episode;
+    uint64_t seed;
+};
+
+struct Arena {
+    Objects objects;
+    Core core;
+};
+static_assert(sizeof(Arena) == 640, "mirage_env/arena.py and this file describe the same record");
+
+constexpr int ARENA_WORDS = sizeof(Arena) / 4;
+constexpr uint8_t TERMINATED = 1, TRUNCATED = 2;
+
+struct Tuning { // the rules that may differ from arena to arena, in the order of TUNABLE in rules.py
+    int32_t thrust, rock_speed, wave_first, cooldown, split_random;
+};
+
+struct Vector {
+    int32_t x, y;
+};
+
+struct Rock {
+    uint32_t x, y;
+    int32_t vx, vy;
+    uint8_t size, angle;
+    int8_t spin;
+};
+
+struct Bullet {
+    uint32_t x, y;
+    int32_t vx, vy;
+    uint8_t life;
+};
+
+HD Rock get_rock(const Objects &o, int i) {
+    return {o.rock_x[i],    o.rock_y[i],     o.rock_vx[i],  o.rock_vy[i],
+            o.rock_size[i], o.rock_angle[i], o.rock_spin[i]};
+}
+
+HD void put_rock(Objects &o, int i, const Rock &rock) {
+    o.rock_x[i] = rock.x, o.rock_y[i] = rock.y;
+    o.rock_vx[i] = rock.vx, o.rock_vy[i] = rock.vy;
+    o.rock_size[i] = rock.size, o.rock_angle[i] = rock.angle, o.rock_spin[i] = rock.spin;
+}
+
+HD Bullet get_bullet(const Objects &o, int i) {
+    return {o.bullet_x[i], o.bullet_y[i], o.bullet_vx[i], o.bullet_vy[i], o.bullet_life[i]};
+}
+
+HD void put_bullet(Objects &o, int i, const Bullet &bullet) {
+    o.bullet_x[i] = bullet.x, o.bullet_y[i] = bullet.y;
+    o.bullet_vx[i] = bullet.vx, o.bullet_vy[i] = bullet.vy;
+    o.bullet_life[i] = bullet.life;
+}
+
+// An empty slot is zero in every field, so that equal games have equal states.
+HD Rock no_rock() { return Rock{}; }
+HD Bullet no_bullet() { return Bullet{}; }

@@ -1,0 +1,49 @@
+// The ship: its clocks, its flight, its gun, its death.
+#pragma once
+#include "torus.cuh"
+
+HD bool alive(const Core &ship) { return ship.dying == 0 && ship.lives != 0; }
+
+HD bool clocks(Core &ship) { // returns whether the episode terminates
+    if (ship.shield > 0) ship.shield--;
+    if (ship.dying == 0) return false;
+    ship.dying--;
+    if (ship.dying > 0) return false;
+    if (ship.lives == 0) return true;
+    ship.shield = SHIELD_TICKS;
+    return false;
+}
+
+HD void steer(Core &ship, const Tuning &tuning, int turn, bool thrust) { // turn: 0 none, 1 left, 2 right
+    if (!alive(ship)) {
+        ship.thrusting = 0;
+        return;
+    }
+    const int left = (turn == 1) - (turn == 2);
+    ship.ship_heading = uint8_t((ship.ship_heading + TURN * left) & (HEADINGS - 1));
+    ship.thrusting = thrust;
+    if (thrust) {
+        const Vector push = along(tuning.thrust, 4 * ship.ship_heading);
+        ship.ship_vx += push.x, ship.ship_vy += push.y;
+    }
+    ship.ship_vx -= ship.ship_vx >> DRAG_SHIFT, ship.ship_vy -= ship.ship_vy >> DRAG_SHIFT;
+    const int64_t vx = ship.ship_vx, vy = ship.ship_vy;
+    if (vx * vx + vy * vy > int64_t(TOP_SPEED) * TOP_SPEED) {
+        ship.ship_vx -= ship.ship_vx >> BRAKE_SHIFT, ship.ship_vy -= ship.ship_vy >> BRAKE_SHIFT;
+    }
+}
+
+HD void coast(Core &ship) { ship.ship_x += uint32_t(ship.ship_vx), ship.ship_y += uint32_t(ship.ship_vy); }
+
+HD bool trigger(Core &ship, bool fire) { // returns whether the gun goes off
+    if (ship.cooldown > 0) ship.cooldown--;
+    return alive(ship) && fire && ship.cooldown == 0;
+}
+
+HD void crash(Core &ship) {
+    ship.lives--;
+    ship.dying = DEATH_TICKS;
+    ship.ship_vx = ship.ship_vy = 0;
+    ship.ship_heading = HEADING_UP;
+    ship.cooldown = ship.thrusting = 0;
+}

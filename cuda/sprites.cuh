@@ -1,0 +1,99 @@
+// Sprites: what is drawn, where, in which order.
+#pragma once
+#include "shapes.cuh"
+
+HD Vector box(uint32_t x, int extent, const View &view, float &offset) { // first pixel and width, on one axis
+    const int p = int(uint64_t(x) * uint32_t(view.size) >> 16); // in 1/65536 pixel
+    const int first = (p - extent * view.size) >> 16;
+    offset = float((first << 16) + 32768 - p) / 65536.0f;
+    return {first, (2 * extent * view.size >> 16) + 1};
+}
+
+HD Sprite rock_sprite(const Objects &objects, const Core &core, int i, const View &view) {
+    const int size = objects.rock_size[i], angle = objects.rock_angle[i];
+    const bool ghost = core.wave_timer > 0;
+    Sprite s = sprite_at(objects.rock_x[i], objects.rock_y[i], ROCK_EXTENT[size], view);
+    s.shape = Shape::OCTAGON, s.kind = size;
+    float radius = units(ROCK_EXTENT[size]);
+    if (ghost) radius = radius * (float(WAVE_TICKS + 1 - core.wave_timer) / float(WAVE_TICKS + 1));
+    const float inverse = 1.0f / radius;
+    s.axis_x = float(COSINES[angle]) / 16384.0f * inverse;
+    s.axis_y = float(-SINES[angle]) / 16384.0f * inverse;
+    s.steepness = 256.0f * radius * view.scale;
+    s.alpha = ghost ? GHOST_ALPHA : 256;
+    s.colour = ROCK_COLOURS[core.wave < 4 ? core.wave - 1 : 3];
+    return s;
+}
+
+HD Sprite bullet_sprite(const Objects &objects, int i, const View &view) {
+    Sprite s = ring_sprite(objects.bullet_x[i], objects.bullet_y[i], BULLET_EXTENT, 0.0f, units(BULLET_DISC), view);
+    const int alpha = BULLET_ALPHA[0] + BULLET_ALPHA[1] * objects.bullet_life[i];
+    s.alpha = alpha < 256 ? alpha : 256;
+    s.colour = BULLET_COLOUR;
+    return s;
+}
+
+HD Sprite flame_sprite(const Core &ship, const View &view) {
+    return dart_sprite(ship, 1, FLAME_EXTENT, FLAME_COLOUR, view);
+}
+
+HD Sprite hull_sprite(const Core &ship, const View &view) {
+    return dart_sprite(ship, 0, HULL_EXTENT, ship_colour(ship), view);
+}
+
+HD Sprite gun_sprite(const Core &ship, const Tuning &tuning, const View &view) { // the light at the nose
+    const Vector nose = along(GUN_AT, 4 * ship.ship_heading);
+    Sprite s = ring_sprite(ship.ship_x + uint32_t(nose.x), ship.ship_y + uint32_t(nose.y), GUN_EXTENT, 0.0f,
+                           units(GUN_DISC), view);
+    const int alpha = ship.cooldown * 256 / tuning.cooldown;
+    s.alpha = alpha < 256 ? alpha : 256;
+    s.colour = GUN_COLOUR;
+    return s;
+}
+
+HD Sprite halo_sprite(const Core &ship, const View &view) { // the blast of a dying ship, or the shield of a new one
+    if (ship.dying > 0) {
+        const float left = float(ship.dying) / float(DEATH_TICKS);
+        const float r0 = units(BLAST_RADIUS[0]), r1 = units(BLAST_RADIUS[1]);
+        const float w0 = units(BLAST_WIDTH[0]), w1 = units(BLAST_WIDTH[1]);
+        Sprite s = ring_sprite(ship.ship_x, ship.ship_y, BLAST_EXTENT, r0 + (r1 - r0) * (1.0f - left),
+                               w0 + (w1 - w0) * left, view);
+        s.colour = ship_colour(ship);
+        return s;
+    }
+    const float left = float(ship.shield) / float(SHIELD_TICKS);
+    const float r0 = units(SHIELD_RADIUS[0]), r1 = units(SHIELD_RADIUS[1]);
+    Sprite s = ring_sprite(ship.ship_x, ship.ship_y, SHIELD_EXTENT, r0 + (r1 - r0) * left, units(SHIELD_WIDTH), view);
+    s.alpha = SHIELD_ALPHA;
+    s.colour = SHIELD_COLOUR;
+    return s;
+}
+
+// Fills `list` in the order of drawing (large, medium, small rocks, bullets, flame, hull, gun, halo); returns how many.
+template <class Lanes>
+HD int sprites(const Objects &objects, const Core &core, const Tuning &tuning, const View &view, Sprite *list,
+               Lanes lanes) {
+    int n = 0;
+    for (int size = 3; size > 0; size--) {
+        const uint32_t rocks = lanes.where(ROCK_SLOTS, [&](int i) { return objects.rock_size[i] == size; });
+        lanes.each(ROCK_SLOTS, [&](int i) {
+            if (rocks >> i & 1) list[n + count(rocks & ((1u << i) - 1))] = rock_sprite(objects, core, i, view);
+        });
+        n += count(rocks);
+    }
+    const uint32_t bullets = lanes.where(BULLET_SLOTS, [&](int i) { return objects.bullet_life[i] != 0; });
+    lanes.each(BULLET_SLOTS, [&](int i) {
+        if (bullets >> i & 1) list[n + count(bullets & ((1u << i) - 1))] = bullet_sprite(objects, i, view);
+    });
+    n += count(bullets);
+    const bool ship = alive(core), flame = ship && core.thrusting, gun = ship && core.cooldown > 0;
+    const bool halo = core.dying > 0 || (ship && core.shield > 0);
+    lanes.once([&] {
+        int k = n;
+        if (flame) list[k++] = flame_sprite(core, view);
+        if (ship) list[k++] = hull_sprite(core, view);
+        if (gun) list[k++] = gun_sprite(core, tuning, view);
+        if (halo) list[k++] = halo_sprite(core, view);
+    });
+    return n + flame + ship + gun + halo;
+}

@@ -1,0 +1,135 @@
+// A tick of an arena: the rules in their order.
+#pragma once
+#include "wave.cuh"
+
+struct Outcome {
+    int points;
+    bool terminated, truncated, begun;
+};
+
+template <class Lanes> HD void begin(Objects &objects, Core &core, const Tuning &tuning, Lanes lanes) {
+    const uint32_t episode = core.episode;
+    const uint64_t seed = core.seed;
+    lanes.each(ROCK_SLOTS, [&](int i) { put_rock(objects, i, no_rock()); });
+    lanes.each(BULLET_SLOTS, [&](int i) { put_bullet(objects, i, no_bullet()); });
+    core = Core{};
+    core.episode = episode, core.seed = seed;
+    core.ship_x = draw(core, Site::SHIP_X, 0), core.ship_y = draw(core, Site::SHIP_Y, 0);
+    core.ship_heading = HEADING_UP;
+    core.lives = LIVES;
+    announce(objects, core, tuning, lanes);
+}
+
+// Bullets against rocks; returns the points. A slot is dealt with once a tick: what a shot makes is out of
+// reach of the other shots.
+template <class Lanes> HD int strike(Objects &objects, const Core &core, const Tuning &tuning, Lanes lanes) {
+    int points = 0;
+    uint32_t done = 0;
+    uint32_t flying = lanes.where(BULLET_SLOTS, [&](int i) { return objects.bullet_life[i] != 0; });
+    for (; flying != 0; flying &= flying - 1) {
+        const int shot = lowest(flying);
+        const Bullet bullet = get_bullet(objects, shot);
+        const uint32_t struck = lanes.where(ROCK_SLOTS, [&](int i) {
+            const int size = objects.rock_size[i];
+            return size != 0 && (done >> i & 1) == 0 &&
+                   touches(objects.rock_x[i], objects.rock_y[i], bullet.x, bullet.y, ROCK_REACH[size] + BULLET_REACH);
+        });
+        if (struck == 0) continue;
+        const int slot = lowest(struck);
+        const Rock rock = get_rock(objects, slot);
+        points += ROCK_POINTS[rock.size];
+        done |= 1u << slot;
+        if (rock.size == 1) {
+            lanes.once([&] { put_rock(objects, slot, no_rock()); });
+        } else {
+            const Vector apart = kick(core, tuning, slot, rock, bullet);
+            const int other = lowest(lanes.where(ROCK_SLOTS, [&](int i) { return objects.rock_size[i] == 0; }));
+            done |= 1u << other;
+            lanes.once([&] {
+                put_rock(objects, slot, fragment(rock, apart, +1));
+                put_rock(objects, other, fragment(rock, apart, -1));
+            });
+        }
+        lanes.once([&] { put_bullet(objects, shot, no_bullet()); });
+    }
+    return points;
+}
+
+template <class Lanes>
+HD Outcome tick(Objects &objects, Core &core, const Tuning &tuning, int action, Lanes lanes) {
+    core.tick++;
+    const bool terminated = clocks(core);
+    steer(core, tuning, action >> 2, action >> 1 & 1);
+
+    coast(core);
+    lanes.each(ROCK_SLOTS, [&](int i) {
+        if (objects.rock_size[i] != 0) put_rock(objects, i, drift(get_rock(objects, i)));
+    });
+    lanes.each(BULLET_SLOTS, [&](int i) {
+        if (objects.bullet_life[i] != 0) put_bullet(objects, i, fly(get_bullet(objects, i)));
+    });
+
+    if (trigger(core, action & 1)) {
+        const uint32_t room = lanes.where(BULLET_SLOTS, [&](int i) { return objects.bullet_life[i] == 0; });
+        if (room != 0) {
+            lanes.once([&] { put_bullet(objects, lowest(room), shoot(core)); });
+            core.cooldown = uint8_t(tuning.cooldown);
+        }
+    }
+
+    int points = 0;
+    if (core.wave_timer == 0) {
+        points = strike(objects, core, tuning, lanes);
+        if (alive(core) && core.shield == 0) {
+            const uint32_t touching = lanes.where(ROCK_SLOTS, [&](int i) {
+                const int size = objects.rock_size[i];
+                return size != 0 && touches(objects.rock_x[i], objects.rock_y[i], core.ship_x, core.ship_y,
+                                            ROCK_REACH[size] + SHIP_REACH);
+            });
+            if (touching != 0) crash(core);
+        }
+    }
+
+    if (core.wave_timer > 0) {
+        core.wave_timer--;
+    } else if (lanes.where(ROCK_SLOTS, [&](int i) { return objects.rock_size[i] != 0; }) == 0) {
+        announce(objects, core, tuning, lanes);
+    }
+    core.score += uint32_t(points);
+    return {points, terminated, false, false};
+}
+
+struct Pace { // how an environment steps its arenas
+    int frame_skip;
+    uint32_t max_ticks;
+    int autoreset; // 0 next step, 1 same step, 2 disabled: mirage_env.simulator.Autoreset
+};
+
+// A step of an environment. `at_end` is called, in the same-step mode, when the arena is over and before it begins anew.
+template <class Lanes, class AtEnd>
+HD Outcome step(Objects &objects, Core &core, const Tuning &tuning, const Pace &pace, int action, Lanes lanes,
+                AtEnd at_end) {
+    if (core.ended != 0) {
+        if (pace.autoreset == 2) {
+            return {0, (core.ended & TERMINATED) != 0, (core.ended & TRUNCATED) != 0, false};
+        }
+        core.episode++;
+        begin(objects, core, tuning, lanes);
+        return {0, false, false, true};
+    }
+    Outcome outcome = {};
+    for (int i = 0; i < pace.frame_skip && !outcome.terminated; i++) {
+        const Outcome one = tick(objects, core, tuning, action, lanes);
+        outcome.points += one.points;
+        outcome.terminated = one.terminated;
+    }
+    outcome.truncated = core.tick >= pace.max_ticks;
+    core.ended = uint8_t(outcome.terminated * TERMINATED + outcome.truncated * TRUNCATED);
+    if (core.ended != 0 && pace.autoreset == 1) {
+        at_end();
+        core.episode++;
+        begin(objects, core, tuning, lanes);
+        outcome.begun = true;
+    }
+    return outcome;
+}

@@ -1,0 +1,43 @@
+"""Waves of rocks around the ship: the only place of the game, bar its opening, that is random."""
+
+from __future__ import annotations
+
+from mirage_env.oracle.arithmetic import u32
+from mirage_env.oracle.random import Site, below, draw
+from mirage_env.oracle.state import Arena, Rock, Tuning
+from mirage_env.oracle.torus import along
+from mirage_env.rules import constants
+
+__all__ = ["announce", "place"]
+
+C = constants()
+
+
+def place(arena: Arena, slot: int, count: int, bearing: int, tuning: Tuning) -> Rock:
+    """Return one rock of a wave of `count`, which stand around the ship at about equal angles."""
+    jitter = below(draw(arena, Site.ROCK_BEARING, slot), 32)
+    bearing = (bearing + (slot * 256) // count + jitter) % 256
+    distance = C.WAVE_NEAR + below(draw(arena, Site.ROCK_DISTANCE, slot), C.WAVE_FAR - C.WAVE_NEAR)
+    dx, dy = along(distance, bearing)
+    course = below(draw(arena, Site.ROCK_COURSE, slot), 256)
+    speed = (tuning.rock_speed * (192 + below(draw(arena, Site.ROCK_SPEED, slot), 129))) >> 8
+    vx, vy = along(speed, course)
+    return Rock(
+        x=u32(arena.ship.x + dx),
+        y=u32(arena.ship.y + dy),
+        vx=vx,
+        vy=vy,
+        size=3,
+        angle=below(draw(arena, Site.ROCK_ANGLE, slot), 256),
+        spin=below(draw(arena, Site.ROCK_SPIN, slot), 2 * C.ROCK_SPIN[3] + 1) - C.ROCK_SPIN[3],
+    )
+
+
+def announce(arena: Arena, tuning: Tuning) -> None:
+    """Let the next wave appear, as ghosts."""
+    arena.wave = u32(arena.wave + 1)
+    count = min(tuning.wave_first + arena.wave - 1, C.WAVE_MOST)
+    bearing = below(draw(arena, Site.WAVE_BEARING, 0), 256)
+    for slot in range(count):
+        arena.rocks[slot] = place(arena, slot, count, bearing, tuning)
+    arena.wave_timer = C.WAVE_TICKS

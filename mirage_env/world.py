@@ -1,0 +1,105 @@
+"""What a vector environment needs of the worlds it shows: the simulator is one kind, a dream of it another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Snapshot", "World"]
+
+
+class World(Protocol):
+    """`num_envs` worlds that are stepped and drawn together.
+
+    `mirage_env.vector_env.WorldVectorEnv` makes a Gymnasium environment of one. It checks what users pass, so that
+    arguments can be trusted here. The arrays below hold what the last `step` gave and are written anew by each.
+
+    Attributes:
+        num_envs: How many worlds there are.
+        kind: Which future a snapshot has. Snapshots go from a world to another of the same kind and no other.
+        reward: Numbers [num_envs].
+        terminated: bool [num_envs].
+        truncated: bool [num_envs].
+        begun: bool [num_envs], worlds in which the last step began an episode (autoreset).
+    """
+
+    num_envs: int
+    reward: NDArray[Any]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+    begun: NDArray[np.bool_]
+
+    @property
+    def kind(self) -> str:
+        """Which future a snapshot has, in words that an error message can show."""
+        ...
+
+    def reset(
+        self, seeds: NDArray[np.uint64] | None = None, mask: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Begin an episode in each world of `mask` (in all without one).
+
+        With `seeds` (uint64 [num_envs]) it is episode 0 of that seed, without them the next episode of the world's own.
+        """
+        ...
+
+    def step(self, actions: NDArray[np.int32], frames: NDArray[np.uint8] | None = None) -> None:
+        """Step each world by its action (int32 [num_envs]), autoreset included.
+
+        With `frames` (uint8 [num_envs, size, size, 3], contiguous), draw each world as it is afterwards.
+        """
+        ...
+
+    def render(
+        self,
+        size: int,
+        indices: NDArray[np.intp] | None = None,
+        *,
+        final: bool = False,
+        out: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Return pictures uint8 [len(indices), size, size, 3] of some worlds (of all without indices).
+
+        With `final`, as those that ended in the last step were at their end, before the autoreset in the same step.
+        """
+        ...
+
+    def snapshot(self, indices: NDArray[np.intp]) -> Any:
+        """Return the whole state of some worlds: something that can be pickled and shares no memory with them."""
+        ...
+
+    def restore(self, snapshot: Any, indices: NDArray[np.intp]) -> None:
+        """Put the n states of a snapshot into the n worlds `indices`.
+
+        Raises:
+            ValueError: If they do not fit these worlds, before anything changes.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what is held. Closing twice is fine."""
+        ...
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Some worlds at a moment, from which they can go on: see `WorldVectorEnv.snapshot`. It can be pickled.
+
+    Attributes:
+        kind: The kind of the worlds (`World.kind`).
+        count: How many there are.
+        worlds: What `World.snapshot` gave.
+        stacks: Their stacked observations [count, frame_stack, ...], without a frame stack None.
+    """
+
+    kind: str
+    count: int
+    worlds: Any
+    stacks: NDArray[Any] | None
+
+    def __len__(self) -> int:
+        """Return how many worlds there are in it."""
+        return self.count

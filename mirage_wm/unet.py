@@ -1,0 +1,178 @@
+"""The backbone of every model: a small U-Net on a torus.
+
+It has no zero padding and no coordinates, so it cannot know a special place: shifting its input around the torus by
+whole cells of the lowest level shifts its output by as much. v1 calls it once a frame; a diffusion model calls the same
+net several times, with the level of the noise added to the condition.
+
+Shapes: B batch, C channels, H = W = 64 pixels, E size of the condition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["ActionEmbedding", "UNet", "UNetConfig", "wrap"]
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """The sizes of a U-Net; part of a file of weights, so that it can be rebuilt from there.
+
+    Attributes:
+        widths: Channels of each level, from half the picture's resolution downwards.
+        blocks: Residual blocks of a level, on the way down and again on the way up.
+        embedding: Size of the condition (E).
+        context: Frames, and actions, that it sees.
+    """
+
+    widths: tuple[int, ...] = (64, 112, 160)
+    blocks: int = 2
+    embedding: int = 96
+    context: int = 4
+
+    @property
+    def cell(self) -> int:
+        """Pixels of the picture in a cell of the lowest level, along an axis."""
+        return 2 ** len(self.widths)
+
+
+def wrap(x: Tensor) -> Tensor:
+    """Return x [B, C, H, W] with a border of one pixel taken from the opposite edge, [B, C, H + 2, W + 2]."""
+    # Concatenation, and not F.pad(mode="circular"): it compiles to one kernel and exports to ONNX as it stands.
+    x = torch.cat([x[:, :, -1:], x, x[:, :, :1]], 2)
+    return torch.cat([x[..., -1:], x, x[..., :1]], 3)
+
+
+class TorusConv(nn.Conv2d):
+    """A 3x3 convolution that wraps around the edges."""
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__(channels, out_channels, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, out_channels, H, W]."""
+        return super().forward(wrap(x))
+
+
+class PixelNorm(nn.Module):
+    """RMS normalisation over the channels of each pixel: cheap, and the same at every place."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> the same shape and dtype."""
+        mean_square = x.float().square().mean(1, keepdim=True)
+        return x * torch.rsqrt(mean_square + 1e-6).to(x.dtype) * self.weight.to(x.dtype)[:, None, None]
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions beside a shortcut; the condition scales and shifts the features between them (FiLM)."""
+
+    def __init__(self, channels: int, embedding: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = PixelNorm(channels), PixelNorm(channels)
+        self.conv1, self.conv2 = TorusConv(channels, channels), TorusConv(channels, channels)
+        self.film = nn.Linear(embedding, 2 * channels)
+        # A new block passes its input through, whatever the condition.
+        for layer in (self.conv2, self.film):
+            nn.init.zeros_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """[B, C, H, W] and [B, E] -> [B, C, H, W]."""
+        scale, shift = self.film(condition)[:, :, None, None].chunk(2, 1)
+        h = self.conv1(F.silu(self.norm1(x)))
+        h = self.conv2(F.silu(self.norm2(h) * (1 + scale) + shift))
+        return x + h
+
+
+class ActionEmbedding(nn.Module):
+    """The last actions as a condition: each key of each of them has a vector of its own."""
+
+    keys: Tensor
+
+    def __init__(self, context: int, embedding: int) -> None:
+        super().__init__()
+        # An action is turn*4 + thrust*2 + fire: seven switches, of which three are on or off together (the turn).
+        action = torch.arange(12)
+        switches = [F.one_hot(action // 4, 3), F.one_hot(action // 2 % 2, 2), F.one_hot(action % 2, 2)]
+        self.register_buffer("keys", torch.cat(switches, 1).float(), persistent=False)
+        self.first = nn.Linear(7 * context, embedding)
+        self.second = nn.Linear(embedding, embedding)
+
+    def forward(self, actions: Tensor) -> Tensor:
+        """Actions int64 [B, context], the oldest first -> [B, E]."""
+        return self.second(F.silu(self.first(self.keys[actions].flatten(1))))
+
+
+class UNet(nn.Module):
+    """Pictures [B, in_channels, H, W] and a condition [B, E] -> a picture, and what the lowest level says of it all.
+
+    Stem: each 2x2 pixels become channels, so that the costly levels are at half resolution. Its last layer begins at
+    zero: a new net says "no change".
+    """
+
+    def __init__(self, config: UNetConfig, in_channels: int, out_channels: int, summary: int) -> None:
+        """Build the net.
+
+        Args:
+            config: The sizes.
+            in_channels: Channels of the pictures that come in.
+            out_channels: Channels of the picture that goes out.
+            summary: Size of the vector read off the lowest level.
+        """
+        super().__init__()
+        widths, size = config.widths, config.embedding
+        self.stem = TorusConv(4 * in_channels, widths[0])
+        self.down_blocks = nn.ModuleList(self._level(w, config) for w in widths)
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths, widths[1:], strict=False))
+        # From here on the lists run from the lowest level upwards.
+        above = list(reversed(widths[:-1]))
+        below = list(reversed(widths[1:]))
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in zip(above, below, strict=True)
+        )
+        self.skip = nn.ModuleList(nn.Conv2d(w, w, 1) for w in above)
+        self.up_blocks = nn.ModuleList(self._level(w, config) for w in above)
+        self.out_norm = PixelNorm(widths[0])
+        self.out = TorusConv(widths[0], 4 * out_channels)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+        self.summary_norm = PixelNorm(widths[-1])
+        self.summary_first = nn.Linear(2 * widths[-1], size)
+        self.summary_second = nn.Linear(size, summary)
+
+    @staticmethod
+    def _level(width: int, config: UNetConfig) -> nn.ModuleList:
+        return nn.ModuleList(ResidualBlock(width, config.embedding) for _ in range(config.blocks))
+
+    def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the picture [B, out_channels, H, W] and the summary [B, summary]."""
+        condition = F.silu(condition)
+        x = self.stem(F.pixel_unshuffle(x, 2))
+        skips = []
+        for level, blocks in enumerate(self.down_blocks):
+            for block in blocks:  # type: ignore[union-attr]
+                x = block(x, condition)
+            if level < len(self.down):
+                skips.append(x)
+                x = self.down[level](x)
+        summary = self._summary(x)
+        for up, skip, blocks in zip(self.up, self.skip, self.up_blocks, strict=True):
+            x = up(x) + skip(skips.pop())
+            for block in blocks:  # type: ignore[union-attr]
+                x = block(x, condition)
+        return F.pixel_shuffle(self.out(F.silu(self.out_norm(x))), 2), summary
+
+    def _summary(self, x: Tensor) -> Tensor:
+        """Read rewards and endings off the lowest level; mean and maximum do not know where anything is."""
+        h = F.silu(self.summary_norm(x))
+        pooled = torch.cat([h.mean((2, 3)), h.amax((2, 3))], 1)
+        return self.summary_second(F.silu(self.summary_first(pooled)))
