@@ -1,6 +1,7 @@
 """The twelve actions: three ways to turn, thrust or not, fire or not.
 
-An action is one integer, ``turn * 4 + thrust * 2 + fire``, with turn 0 (none), 1 (left) or 2 (right).
+An action is one integer, ``turn * 4 + thrust * 2 + fire``, with turn 0 (none), 1 (left) or 2
+(right).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mirage_env.errors import InvalidAction
+from mirage_env.errors import InvalidActionError
 
 __all__ = [
     "ACTION_MEANINGS",
@@ -32,7 +33,7 @@ ACTION_MEANINGS = tuple(
     for thrust in ("", "THRUST")
     for fire in ("", "FIRE")
 )
-"""The names of the actions: "NOOP", "FIRE", "THRUST", "THRUSTFIRE", "LEFT", "LEFTFIRE", and so on."""
+"""Names of the actions: "NOOP", "FIRE", "THRUST", "THRUSTFIRE", "LEFT", "LEFTFIRE", and so on."""
 
 
 class Keys(NamedTuple):
@@ -63,7 +64,9 @@ def action_to_keys(action: int) -> Keys:
         Keys(left=True, right=False, thrust=True, fire=True)
     """
     if not 0 <= action < NUM_ACTIONS:
-        raise InvalidAction(f"an action is a whole number from 0 to {NUM_ACTIONS - 1}, got {action!r}")
+        raise InvalidActionError(
+            f"an action is a whole number from 0 to {NUM_ACTIONS - 1}, got {action!r}"
+        )
     turn, thrust, fire = action // 4, action // 2 % 2, action % 2
     return Keys(turn == 1, turn == 2, bool(thrust), bool(fire))
 
@@ -77,9 +80,10 @@ _FIRE = (ord(" "),)
 
 
 def key_codes_to_action() -> dict[tuple[int, ...], int]:
-    """Return the action for every set of keys that may be down together, as `gymnasium.utils.play` wants it.
+    """Return the action for every set of keys that may be down together.
 
-    The keys are the arrows or A, D and W, and the space bar, as pygame's key codes.
+    This is the table that `gymnasium.utils.play` asks for. The keys are the arrows or A, D and W,
+    and the space bar, as pygame's key codes.
     """
     codes = (*_LEFT, *_RIGHT, *_THRUST, *_FIRE)
     table = {}
@@ -90,7 +94,9 @@ def key_codes_to_action() -> dict[tuple[int, ...], int]:
     return table
 
 
-def checked_actions(actions: Any, num_envs: int, num_actions: int = NUM_ACTIONS) -> NDArray[np.int32]:
+def checked_actions(
+    actions: Any, num_envs: int, num_actions: int = NUM_ACTIONS
+) -> NDArray[np.int32]:
     """Return the actions that a user passed as int32 [num_envs].
 
     Args:
@@ -99,29 +105,32 @@ def checked_actions(actions: Any, num_envs: int, num_actions: int = NUM_ACTIONS)
         num_actions: They must be from 0 to one less.
 
     Raises:
-        InvalidAction: For another shape, type or range, naming what came.
+        InvalidActionError: For another shape, type or range, naming what came.
     """
     given = _integers(actions)
     if given.shape != (num_envs,):
-        raise InvalidAction(
-            f"actions must have the shape ({num_envs},), one for each environment, got {given.shape}"
+        raise InvalidActionError(
+            f"actions must have the shape ({num_envs},), one for each environment, "
+            f"got {given.shape}"
         )
     wrong = (given < 0) | (given >= num_actions)
     if wrong.any():
         i = int(np.argmax(wrong))
-        raise InvalidAction(
+        raise InvalidActionError(
             f"actions must be from 0 to {num_actions - 1}, got {given[i]} for environment {i}"
         )
     return given.astype(np.int32)
 
 
 def checked_action(action: Any, num_actions: int = NUM_ACTIONS) -> NDArray[np.int32]:
-    """Return the action that a user passed to a single environment as int32 [1] (see `checked_actions`)."""
+    """Return the action that a user passed to a single environment as int32 [1]."""
     given = _integers(action)
     if given.shape != ():
-        raise InvalidAction(f"the action of one environment is one integer, got the shape {given.shape}")
+        raise InvalidActionError(
+            f"the action of one environment is one integer, got the shape {given.shape}"
+        )
     if not 0 <= given < num_actions:
-        raise InvalidAction(f"the action must be from 0 to {num_actions - 1}, got {given}")
+        raise InvalidActionError(f"the action must be from 0 to {num_actions - 1}, got {given}")
     return given.astype(np.int32).reshape(1)
 
 
@@ -131,10 +140,12 @@ def _integers(actions: Any) -> NDArray[Any]:
         given = np.asarray(actions)
     except (TypeError, ValueError, RuntimeError) as error:
         kind = type(actions).__name__
-        raise InvalidAction(f"actions must be integers in the host's memory, got {kind}: {error}") from error
+        raise InvalidActionError(
+            f"actions must be integers in the host's memory, got {kind}: {error}"
+        ) from error
     if given.dtype.kind not in "iu":
         example = f" ({actions!r})" if given.ndim == 0 else ""
-        raise InvalidAction(
+        raise InvalidActionError(
             f"actions must be integers, got {given.dtype}{example}: "
             "convert them with .astype(int) if that is meant"
         )

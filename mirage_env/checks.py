@@ -1,4 +1,4 @@
-"""What users pass, checked: each function returns it in the form the code wants, or raises one clear error."""
+"""What users pass, checked: each function returns it ready to use or raises one clear error."""
 
 from __future__ import annotations
 
@@ -33,26 +33,32 @@ def whole_number(name: str, value: Any, low: int, high: int | None = None) -> in
 
 def one_of(name: str, value: Any, allowed: Sequence[Any]) -> Any:
     """Return `value` if it is one of those allowed."""
-    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in allowed):
+    if not any(
+        value is choice or (isinstance(value, str) and value == choice) for choice in allowed
+    ):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
     return value
 
 
 def autoreset_mode(value: Any) -> AutoresetMode:
-    """Return Gymnasium's enum for one of its members, values ("NextStep") or names ("next_step")."""
+    """Return Gymnasium's mode for itself, its value ("NextStep") or its name ("next_step")."""
     for mode in AutoresetMode:
-        if value is mode or (isinstance(value, str) and value.lower() in (mode.value.lower(), mode.name.lower())):
+        if value is mode or (
+            isinstance(value, str) and value.lower() in (mode.value.lower(), mode.name.lower())
+        ):
             return mode
     names = ", ".join(repr(mode.value) for mode in AutoresetMode)
-    raise ValueError(f"autoreset_mode must be a gymnasium.vector.AutoresetMode or one of {names}, got {value!r}")
+    raise ValueError(
+        f"autoreset_mode must be a gymnasium.vector.AutoresetMode or one of {names}, got {value!r}"
+    )
 
 
 def seeds(value: Any, num_envs: int) -> list[int | None]:
     """Return a seed for each environment, None for "go on with your own".
 
     Args:
-        value: None; one whole number, from which environment i gets the i-th next (modulo 2**64); or a sequence of
-            whole numbers and Nones, one for each environment.
+        value: None; one whole number, from which environment i gets the i-th next (modulo 2**64);
+            or a sequence of whole numbers and Nones, one for each environment.
         num_envs: How many environments there are.
     """
     if value is None:
@@ -66,8 +72,13 @@ def seeds(value: Any, num_envs: int) -> list[int | None]:
         )
     given = list(value)
     if len(given) != num_envs:
-        raise ValueError(f"seed must have one entry for each of {num_envs} environments, got {len(given)}")
-    return [None if s is None else whole_number(f"seed[{i}]", s, 0, SEEDS - 1) for i, s in enumerate(given)]
+        raise ValueError(
+            f"seed must have one entry for each of {num_envs} environments, got {len(given)}"
+        )
+    return [
+        None if s is None else whole_number(f"seed[{i}]", s, 0, SEEDS - 1)
+        for i, s in enumerate(given)
+    ]
 
 
 def reset_options(options: Any, num_envs: int, known: Sequence[str]) -> NDArray[np.bool_]:
@@ -95,7 +106,9 @@ def reset_options(options: Any, num_envs: int, known: Sequence[str]) -> NDArray[
             f"got {mask.dtype} of the shape {mask.shape}"
         )
     if not mask.any():
-        raise ValueError("options['reset_mask'] must be True for one environment at least, all are False")
+        raise ValueError(
+            "options['reset_mask'] must be True for one environment at least, all are False"
+        )
     return mask.copy()
 
 
@@ -128,4 +141,6 @@ def _array(name: str, value: Any) -> NDArray[Any]:
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{name} must be an array in the host's memory, got {value!r}: {error}") from error
+        raise ValueError(
+            f"{name} must be an array in the host's memory, got {value!r}: {error}"
+        ) from error

@@ -1,4 +1,4 @@
-"""The errors of Mirage that are not plain `ValueError`, and the one way in which extras are imported."""
+"""The errors that are not plain `ValueError`, and the one way in which extras are imported."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ from typing import Any, NoReturn
 
 import gymnasium
 
-__all__ = ["BackendUnavailable", "InvalidAction", "MissingExtra", "import_extra", "refuse_keywords"]
+__all__ = [
+    "BackendUnavailableError",
+    "InvalidActionError",
+    "MissingExtraError",
+    "import_extra",
+    "refuse_keywords",
+]
 
 
-class InvalidAction(gymnasium.error.InvalidAction, ValueError):
+class InvalidActionError(gymnasium.error.InvalidAction, ValueError):
     """An action of the wrong shape, type or range; nothing has changed."""
 
 
-class BackendUnavailable(gymnasium.error.DependencyNotInstalled, ImportError):
+class BackendUnavailableError(gymnasium.error.DependencyNotInstalled, ImportError):
     """The backend that was asked for cannot run here."""
 
 
-class MissingExtra(gymnasium.error.DependencyNotInstalled, ImportError):
+class MissingExtraError(gymnasium.error.DependencyNotInstalled, ImportError):
     """A package that one of the optional extras brings is not installed."""
 
 
@@ -31,7 +37,7 @@ def import_extra(module: str, extra: str, purpose: str) -> Any:
         purpose: What needs it, as the start of the message, such as "render_mode='human'".
 
     Raises:
-        MissingExtra: If it is not installed; the message names the extra.
+        MissingExtraError: If it is not installed; the message names the extra.
 
     Example:
         >>> import_extra("math", "play", "this example").sqrt(4.0)
@@ -41,14 +47,14 @@ def import_extra(module: str, extra: str, purpose: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         name = module.partition(".")[0]
-        raise MissingExtra(
+        raise MissingExtraError(
             f"{purpose} needs {name}, which cannot be imported ({error}): "
             f"pip install 'mirage-env[{extra}]'"
         ) from error
 
 
 def refuse_keywords(owner: type, unknown: dict[str, Any]) -> None:
-    """Raise `TypeError` for keyword arguments that `owner` does not take, naming the nearest that it takes."""
+    """Raise `TypeError` for a keyword that `owner` does not take, naming the nearest it takes."""
     if unknown:
         _refuse(owner, next(iter(unknown)))
 
@@ -62,5 +68,6 @@ def _refuse(owner: type, name: str) -> NoReturn:
     near = difflib.get_close_matches(name, taken, 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise TypeError(
-        f"{owner.__name__} got an unknown keyword argument {name!r}: {hint}It takes {', '.join(taken)}"
+        f"{owner.__name__} got an unknown keyword argument {name!r}: {hint}"
+        f"It takes {', '.join(taken)}"
     )

@@ -1,9 +1,10 @@
 """Arrays for observations, reused only when nobody holds them.
 
-An observation that was handed out must not change at the next step: users keep them in replay buffers. A copy at
-every step would keep that promise and cost as much as the drawing. This pool keeps it without a copy: a step writes in
-a buffer that nobody else refers to. A program that drops its last observation before the step after next, as most do,
-runs on two buffers for ever; one that keeps them all gets new ones, which are then its own.
+An observation that was handed out must not change at the next step: users keep them in replay
+buffers. A copy at every step would keep that promise and cost as much as the drawing. This pool
+keeps it without a copy: a step writes in a buffer that nobody else refers to. A program that drops
+its last observation before the step after next, as most do, runs on two buffers for ever; one that
+keeps them all gets new ones, which are then its own.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ __all__ = ["FramePool"]
 class FramePool:
     """Gives arrays of one shape to write in; see the module's text.
 
-    What counts as held: the array itself, every view of it (numpy keeps a reference to the array that owns the memory
-    in each), and every tensor made by `torch.from_numpy`. A bare address (``array.ctypes.data``) does not.
+    What counts as held: the array itself, every view of it (numpy keeps a reference to the array
+    that owns the memory in each), and every tensor made by `torch.from_numpy`. A bare address
+    (``array.ctypes.data``) does not.
 
     Example:
         >>> pool = FramePool((2,), np.uint8)
@@ -32,7 +34,7 @@ class FramePool:
     """
 
     KEPT = 4
-    """Buffers that the pool remembers; a user who holds more than that owns the older ones alone."""
+    """Buffers that the pool remembers; a user who holds more owns the older ones alone."""
 
     def __init__(self, shape: tuple[int, ...], dtype: DTypeLike, *, reuse: bool = False) -> None:
         """Make an empty pool.
@@ -58,7 +60,7 @@ class FramePool:
 
 
 def _count_of_unheld() -> int:
-    """Return what `sys.getrefcount` gives for a buffer that only the pool holds, seen from such a loop as in `take`."""
+    """Return `sys.getrefcount` of an array that only a deque holds, asked as in `take`."""
     for buffer in deque([np.empty(1)]):
         return sys.getrefcount(buffer)
     raise AssertionError("unreachable")

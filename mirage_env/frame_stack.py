@@ -13,8 +13,9 @@ __all__ = ["FrameStack"]
 class FrameStack:
     """The last `depth` observations of each of `num_envs` worlds.
 
-    A ring: step t is written in layer t modulo `depth`, so that nothing moves. Read out, the oldest comes first, and an
-    episode's first observation stands for the ones before it (as in Gymnasium's `FrameStackObservation`).
+    A ring: step t is written in layer t modulo `depth`, so that nothing moves. Read out, the oldest
+    comes first, and an episode's first observation stands for the ones before it (as in Gymnasium's
+    `FrameStackObservation`).
     """
 
     def __init__(self, num_envs: int, depth: int, shape: tuple[int, ...], dtype: DTypeLike) -> None:
@@ -24,17 +25,17 @@ class FrameStack:
         self._newest = 0
 
     def advance(self) -> NDArray[Any]:
-        """Forget the oldest observations and return the layer [num_envs, ...] where the newest are to be written."""
+        """Forget the oldest observations and return their layer [num_envs, ...] for the newest."""
         self._newest = (self._newest + 1) % self.depth
         return self._ring[self._newest]
 
     def repeat(self, indices: NDArray[np.intp]) -> None:
-        """Let the newest observation of some worlds stand for all their older ones: an episode began."""
+        """Let the newest observation of some worlds stand for their older: an episode began."""
         if len(indices):
             self._ring[:, indices] = self._ring[self._newest, indices]
 
     def fill(self, indices: NDArray[np.intp], observations: NDArray[Any]) -> None:
-        """Set all layers of some worlds: to observations [n, ...] alone, or to stacks [n, depth, ...] of them."""
+        """Set all layers of some worlds, to observations [n, ...] or to stacks [n, depth, ...]."""
         if observations.ndim == self._ring.ndim:
             self._ring[self._order(), indices[:, None]] = observations
         else:

@@ -134,7 +134,7 @@ class Simulator(ABC):
         arenas, tuning = snapshot
         if not np.array_equal(tuning, self.config.tuning[indices]):
             raise ValueError(
-                "the snapshot was taken under other Rules than those of the environments it should go to, "
-                "so its future would be another: choose environments with the same rules"
+                "the snapshot was taken under other Rules than these environments have, so that its "
+                "future would be another: choose environments with the same rules"
             )
         self.arenas[indices] = arenas

@@ -55,7 +55,7 @@ class VideoWriter:
 
         Raises:
             ValueError: If `path` ends otherwise or `fps` is not a positive whole number.
-            MissingExtra: Without imageio-ffmpeg.
+            MissingExtraError: Without imageio-ffmpeg.
             VideoError: If the folder cannot be made or written.
         """
         self.path = Path(path)
@@ -63,7 +63,9 @@ class VideoWriter:
         self.frames = 0
         suffix = self.path.suffix.lower()
         if suffix not in SUFFIXES:
-            raise ValueError(f"a video's name must end in {' or '.join(SUFFIXES)}, got {str(path)!r}")
+            raise ValueError(
+                f"a video's name must end in {' or '.join(SUFFIXES)}, got {str(path)!r}"
+            )
         if isinstance(fps, bool) or not isinstance(fps, int) or fps < 1:
             raise ValueError(f"fps must be a whole number from 1, got {fps!r}")
         self._ffmpeg = _find_ffmpeg()
@@ -87,14 +89,19 @@ class VideoWriter:
             self._part.unlink()
         except OSError as error:
             reason = error.strerror or error
-            raise VideoError(f"cannot write a video in the folder {self.path.parent}: {reason}") from error
+            raise VideoError(
+                f"cannot write a video in the folder {self.path.parent}: {reason}"
+            ) from error
 
     def __enter__(self) -> VideoWriter:
         """Return the writer itself."""
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Complete the video, or throw it away if the block was left by an exception."""
         if kind is None:
@@ -113,11 +120,18 @@ class VideoWriter:
             VideoError: If the encoder fails (a full disk, for instance); nothing is left then.
         """
         shape = getattr(frame, "shape", ())
-        if getattr(frame, "dtype", None) != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        if (
+            getattr(frame, "dtype", None) != np.uint8
+            or len(shape) != 3
+            or shape[2] != 3
+            or 0 in shape
+        ):
             got = f"{getattr(frame, 'dtype', type(frame).__name__)} {list(shape)}"
             raise ValueError(f"a frame must be uint8 [height, width, 3], got {got}")
         if self._shape and shape != self._shape:
-            raise ValueError(f"all frames must have the shape of the first, {list(self._shape)}, got {list(shape)}")
+            raise ValueError(
+                f"all frames must have the shape of the first, {list(self._shape)}, got {list(shape)}"
+            )
         self._shape = shape
         self.frames += 1
         if (self.frames - 1) % self._stride:
@@ -223,10 +237,14 @@ def _find_ffmpeg() -> str:
     try:
         return imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError as error:
-        raise VideoError("imageio-ffmpeg found no ffmpeg: install one, or pip install --force-reinstall it") from error
+        raise VideoError(
+            "imageio-ffmpeg found no ffmpeg: install one, or pip install --force-reinstall it"
+        ) from error
 
 
-def write_video(path: str | os.PathLike[str], frames: Iterable[NDArray[np.uint8]], fps: int = 30) -> int:
+def write_video(
+    path: str | os.PathLike[str], frames: Iterable[NDArray[np.uint8]], fps: int = 30
+) -> int:
     """Write frames (each uint8 [height, width, 3]) to an mp4 or a gif; return how many.
 
     Raises what `VideoWriter` raises.

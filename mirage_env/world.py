@@ -1,4 +1,4 @@
-"""What a vector environment needs of the worlds it shows: the simulator is one kind, a dream of it another."""
+"""What a vector environment needs of its worlds: the simulator is one kind, a dream another."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ __all__ = ["Snapshot", "World"]
 class World(Protocol):
     """`num_envs` worlds that are stepped and drawn together.
 
-    `mirage_env.vector_env.WorldVectorEnv` makes a Gymnasium environment of one. It checks what users pass, so that
-    arguments can be trusted here. The arrays below hold what the last `step` gave and are written anew by each.
+    `mirage_env.vector_env.WorldVectorEnv` makes a Gymnasium environment of one. It checks what
+    users pass, so that arguments can be trusted here. The arrays below hold what the last `step`
+    gave and are written anew by each.
 
     Attributes:
         num_envs: How many worlds there are.
-        kind: Which future a snapshot has. Snapshots go from a world to another of the same kind and no other.
+        kind: Which future a snapshot has. Snapshots go from a world to another of the same kind and
+            no other.
         reward: Numbers [num_envs].
         terminated: bool [num_envs].
         truncated: bool [num_envs].
@@ -42,14 +44,16 @@ class World(Protocol):
     ) -> None:
         """Begin an episode in each world of `mask` (in all without one).
 
-        With `seeds` (uint64 [num_envs]) it is episode 0 of that seed, without them the next episode of the world's own.
+        With `seeds` (uint64 [num_envs]) it is episode 0 of that seed, without them the next episode
+        of the world's own.
         """
         ...
 
     def step(self, actions: NDArray[np.int32], frames: NDArray[np.uint8] | None = None) -> None:
         """Step each world by its action (int32 [num_envs]), autoreset included.
 
-        With `frames` (uint8 [num_envs, size, size, 3], contiguous), draw each world as it is afterwards.
+        With `frames` (uint8 [num_envs, size, size, 3], contiguous), draw each world as it is
+        afterwards.
         """
         ...
 
@@ -61,14 +65,15 @@ class World(Protocol):
         final: bool = False,
         out: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
-        """Return pictures uint8 [len(indices), size, size, 3] of some worlds (of all without indices).
+        """Return pictures uint8 [n, size, size, 3] of the n worlds `indices`, of all without.
 
-        With `final`, as those that ended in the last step were at their end, before the autoreset in the same step.
+        With `final`, as those that ended in the last step were at their end, before the autoreset
+        in the same step.
         """
         ...
 
     def snapshot(self, indices: NDArray[np.intp]) -> Any:
-        """Return the whole state of some worlds: something that can be pickled and shares no memory with them."""
+        """Return the whole state of some worlds, picklable and sharing no memory with them."""
         ...
 
     def restore(self, snapshot: Any, indices: NDArray[np.intp]) -> None:
@@ -86,7 +91,7 @@ class World(Protocol):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Some worlds at a moment, from which they can go on: see `WorldVectorEnv.snapshot`. It can be pickled.
+    """Some worlds at a moment, from which they can go on; it can be pickled.
 
     Attributes:
         kind: The kind of the worlds (`World.kind`).

@@ -25,7 +25,16 @@ def frames(count, height=48, width=64):
 
 def read_mp4(path):
     """Return the frames and what ffmpeg says of the file."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-i",
+        str(path),
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgb24",
+        "-",
+    ]
     done = subprocess.run(command, capture_output=True, check=True)
     said = done.stderr.decode()
     width, height = map(int, re.findall(r" (\d+)x(\d+)[ ,]", said)[0])
@@ -35,7 +44,9 @@ def read_mp4(path):
 def read_gif(path):
     """Return the frames and how long each is shown, in ms."""
     with Image.open(path) as image:
-        shown = [(np.array(f.convert("RGB")), f.info["duration"]) for f in ImageSequence.Iterator(image)]
+        shown = [
+            (np.array(f.convert("RGB")), f.info["duration"]) for f in ImageSequence.Iterator(image)
+        ]
     return np.stack([frame for frame, _ in shown]), [duration for _, duration in shown]
 
 
@@ -51,7 +62,9 @@ def test_mp4_holds_every_frame_at_its_rate(tmp_path):
 def test_gif_shows_every_second_of_thirty_frames_a_second_in_the_right_time(tmp_path):
     write_video(tmp_path / "a.gif", frames(60), fps=30)
     got, durations = read_gif(tmp_path / "a.gif")
-    assert np.array_equal(got, np.stack(list(frames(60)))[::2])  # flat colours stay exactly what they are
+    assert np.array_equal(
+        got, np.stack(list(frames(60)))[::2]
+    )  # flat colours stay exactly what they are
     assert sum(durations) == pytest.approx(2000, abs=20)
 
 
@@ -154,7 +167,9 @@ sys.exit(1)
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, name):
     command = [sys.executable, "-c", NO_ROOM, str(tmp_path / name)]
     root = Path(__file__).parent.parent
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "could not be written" in done.stdout
     assert done.stderr == ""

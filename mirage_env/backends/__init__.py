@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from mirage_env.errors import BackendUnavailable
+from mirage_env.errors import BackendUnavailableError
 from mirage_env.simulator import Simulator, SimulatorConfig
 
 __all__ = ["AUTO", "BACKENDS", "BACKEND_NAMES", "make"]
@@ -13,7 +13,7 @@ BACKENDS = {
     "native": ("mirage_env.backends.native", "NativeSimulator"),
     "oracle": ("mirage_env.backends.oracle", "OracleSimulator"),
 }
-"""Module and class of each backend. A module that cannot run here raises `ImportError` with the reason."""
+"""Module and class of each. A module that cannot run here raises `ImportError` with the reason."""
 
 PLANNED = {"cuda": "the CUDA backend is not built yet: use backend='native'"}
 """Backends that have a name and no module, with what to say of them."""
@@ -29,12 +29,14 @@ def make(name: str, config: SimulatorConfig) -> Simulator:
 
     Raises:
         ValueError: If there is no such backend.
-        BackendUnavailable: If it cannot run here, with the reason and what to do.
+        BackendUnavailableError: If it cannot run here, with the reason and what to do.
     """
     if name not in BACKEND_NAMES:
-        raise ValueError(f"backend must be one of {', '.join(map(repr, BACKEND_NAMES))}, got {name!r}")
+        raise ValueError(
+            f"backend must be one of {', '.join(map(repr, BACKEND_NAMES))}, got {name!r}"
+        )
     if name in PLANNED:
-        raise BackendUnavailable(PLANNED[name])
+        raise BackendUnavailableError(PLANNED[name])
     reasons = []
     for candidate in AUTO if name == "auto" else (name,):
         module, simulator = BACKENDS[candidate]
@@ -42,4 +44,4 @@ def make(name: str, config: SimulatorConfig) -> Simulator:
             return getattr(importlib.import_module(module), simulator)(config)
         except ImportError as error:
             reasons.append(f"backend {candidate!r} cannot be used: {error}")
-    raise BackendUnavailable("; ".join(reasons))
+    raise BackendUnavailableError("; ".join(reasons))

@@ -46,7 +46,7 @@ def strike(arena: Arena, tuning: Tuning) -> int:
             if rock.size == 0 or slot in settled:
                 continue
             reach = C.ROCK_REACH[rock.size] + C.BULLET_REACH
-            if not touches(bullet.x, bullet.y, rock.x, rock.y, reach):
+            if not touches(rock.x, rock.y, bullet.x, bullet.y, reach):
                 continue
             points += C.ROCK_POINTS[rock.size]
             settled.add(slot)
@@ -105,13 +105,13 @@ def tick(arena: Arena, action: int, tuning: Tuning) -> tuple[int, bool]:
 
 def step(arena: Arena, action: int, tuning: Tuning, config: SimulatorConfig) -> Outcome:
     """Advance by a step of an environment: some ticks, or what the autoreset mode says."""
-    if arena.ended and config.autoreset == Autoreset.NEXT_STEP:
+    ended = arena.ended
+    if ended and config.autoreset == Autoreset.DISABLED:
+        return Outcome(0, bool(ended & TERMINATED), bool(ended & TRUNCATED), False, None)
+    if ended:
         arena.episode = u32(arena.episode + 1)
         begin(arena, tuning)
         return Outcome(0, False, False, True, None)
-    if arena.ended and config.autoreset == Autoreset.DISABLED:
-        ended = arena.ended
-        return Outcome(0, bool(ended & TERMINATED), bool(ended & TRUNCATED), False, None)
 
     reward, terminated = 0, False
     for _ in range(config.frame_skip):

@@ -168,7 +168,9 @@ class Controls:
             joystick = pygame.joystick.Joystick(device_index)
         except pygame.error:
             return  # pulled out again before we looked
-        self._joysticks[joystick.get_instance_id()] = joystick  # its events stop when it is collected
+        self._joysticks[joystick.get_instance_id()] = (
+            joystick  # its events stop when it is collected
+        )
         self.gamepads[joystick.get_instance_id()] = joystick.get_name()
 
     def _unplug(self, instance_id: int) -> None:

@@ -123,7 +123,8 @@ class _Scene:
         self.velocity = np.array([state["ship_vx"], state["ship_vy"]], float) / UNIT
         self.heading = int(state["ship_heading"])
         self.cooldown = int(state["cooldown"])
-        self.safe_for = max(int(state["shield"]), int(state["wave_timer"]))
+        self.ghosts_for = int(state["wave_timer"])
+        self.safe_for = max(int(state["shield"]), self.ghosts_for)
         self.slots = np.flatnonzero(state["rock_size"])
         self.rocks = len(self.slots)
         self.size = {int(s): int(state["rock_size"][s]) for s in self.slots}
@@ -146,23 +147,30 @@ class _Scene:
         if not self.rocks:
             return np.full(len(path), 99.0)
         apart = _gap(self.drift[: len(path)] - path[:, None])
-        return (np.hypot(apart[..., 0], apart[..., 1]) - self.reach - _RULES.ship_radius).min(axis=1)
+        return (np.hypot(apart[..., 0], apart[..., 1]) - self.reach - _RULES.ship_radius).min(
+            axis=1
+        )
 
     def hit(self, muzzle: NDArray[Any], heading: int, tick: int) -> tuple[int, int]:
         """Return the slot of the rock that a shot fired at a tick hits first, and after how many ticks; (-1, 0) if none."""
         angle = heading * 2 * np.pi / _RULES.headings
         forward = np.array([np.cos(angle), -np.sin(angle)])
         flown = np.arange(_RULES.bullet_ticks)[:, None]
-        bullet = muzzle + _RULES.muzzle * forward + flown * (self.velocity + _RULES.bullet_speed * forward)
+        bullet = (
+            muzzle
+            + _RULES.muzzle * forward
+            + flown * (self.velocity + _RULES.bullet_speed * forward)
+        )
         rocks = self.drift[tick - 1 : tick - 1 + len(bullet)]
         apart = _gap(rocks - bullet[:, None])
-        struck = np.hypot(apart[..., 0], apart[..., 1]) < self.reach  # [ticks, rocks]; a little is kept in hand
+        struck = (
+            np.hypot(apart[..., 0], apart[..., 1]) < self.reach
+        )  # [ticks, rocks]; a little is kept in hand
+        struck[: max(0, self.ghosts_for - tick + 1)] = False
         when = np.flatnonzero(struck.any(axis=1))
-        if not len(when) or tick + when[0] <= self.safe_for_shots:
+        if not len(when):
             return -1, 0
         return int(self.slots[int(np.argmax(struck[when[0]]))]), int(when[0])
-
-    safe_for_shots = 0
 
 
 def _gap(apart: NDArray[Any]) -> NDArray[Any]:

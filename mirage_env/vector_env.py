@@ -1,0 +1,203 @@
+"""Mirage as a Gymnasium vector environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Never
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from mirage_env import backends, checks
+from mirage_env.errors import refuse_keywords
+from mirage_env.observations import OBS_TYPES, picture_space, state_space, state_vectors
+from mirage_env.rules import Rules, tuning
+from mirage_env.simulator import Autoreset, SimulatorConfig
+from mirage_env.state import checked_state, in_units
+from mirage_env.world_vector_env import RENDER_MODES, TICKS_PER_SECOND, WorldVectorEnv
+
+__all__ = ["MirageVectorEnv", "WorldVectorEnv"]
+
+
+class MirageVectorEnv(WorldVectorEnv):
+    """Many arenas of Mirage, simulated together.
+
+    Observations are pictures uint8 [num_envs, obs_size, obs_size, 3], or with `obs_type="state"`
+    vectors float32 [num_envs, 244] (see `mirage_env.observations`). An action is an integer from 0
+    to 11 (see `mirage_env.actions`). The reward is the points gained. Infos are "score", "lives"
+    and "wave".
+
+    Example:
+        >>> from mirage_env import MirageVectorEnv
+        >>> envs = MirageVectorEnv(4)
+        >>> observations, infos = envs.reset(seed=0)
+        >>> observations.shape, observations.dtype
+        ((4, 64, 64, 3), dtype('uint8'))
+        >>> observations, rewards, terminated, truncated, infos = envs.step([0, 1, 2, 3])
+        >>> infos["lives"]
+        array([3, 3, 3, 3])
+        >>> envs.close()
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 (gymnasium reads it from the class, each instance has its own)
+        "render_modes": list(RENDER_MODES),
+        "render_fps": TICKS_PER_SECOND,
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        backend: str = "auto",
+        output: str = "numpy",
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        obs_size: int = 64,
+        obs_type: str = "rgb",
+        frame_skip: int = 1,
+        frame_stack: int = 1,
+        max_episode_steps: int = 4500,
+        rules: Rules | Sequence[Rules] | None = None,
+        render_mode: str | None = None,
+        render_size: int = 512,
+        copy: bool = True,
+        num_threads: int = 0,
+        **unknown: Never,
+    ) -> None:
+        """Make the arenas; call `reset` next.
+
+        Args:
+            num_envs: How many.
+            backend: "auto" (the fastest that runs here), "native", "cuda" or "oracle" (slow, for
+                reading and checking).
+            output: "numpy", or "torch" for tensors that share the arrays' memory.
+            autoreset_mode: What a step does with an episode that is over: one of Gymnasium's
+                `AutoresetMode` or its name. In mode DISABLED such an arena stands still until it is
+                reset.
+            obs_size: Width and height of observations, pixels (16 to 1024).
+            obs_type: "rgb" for pictures, "state" for vectors.
+            frame_skip: Ticks in a step; the action is held down and the points add up.
+            frame_stack: Observations stacked on a new first axis of each, the oldest first.
+            max_episode_steps: Steps after which an episode is truncated.
+            rules: One `Rules` for all arenas or a sequence with one for each.
+            render_mode: None, "rgb_array" or "human" (a window, needs the extra "play").
+            render_size: Width and height of what `render` draws, pixels (16 to 1024).
+            copy: False hands out the same observation array at every step: the fastest, for those
+                who never keep one.
+            num_threads: Threads over arenas; 0 takes one for each core.
+            **unknown: Nothing: any other keyword raises `TypeError`.
+
+        Raises:
+            ValueError: For an argument out of its range.
+            TypeError: For an unknown keyword.
+            BackendUnavailableError: If the backend cannot run here.
+            MissingExtraError: If PyTorch or pygame is asked for and is not installed.
+        """
+        refuse_keywords(type(self), unknown)
+        num_envs = checks.whole_number("num_envs", num_envs, 1)
+        obs_size = checks.whole_number("obs_size", obs_size, 16, 1024)
+        self.obs_type = checks.one_of("obs_type", obs_type, OBS_TYPES)
+        self.frame_skip = checks.whole_number("frame_skip", frame_skip, 1, 1000)
+        self.max_episode_steps = checks.whole_number(
+            "max_episode_steps", max_episode_steps, 1, 10**6
+        )
+        self.rules = _rules_of_each(rules, num_envs)
+        self.simulator = backends.make(
+            backend,
+            SimulatorConfig(
+                tuning=np.array([tuning(r) for r in self.rules], np.int32),
+                frame_skip=self.frame_skip,
+                max_ticks=self.frame_skip * self.max_episode_steps,
+                autoreset=Autoreset[checks.autoreset_mode(autoreset_mode).name],
+                num_threads=checks.whole_number("num_threads", num_threads, 0, 1024),
+            ),
+        )
+        super().__init__(
+            self.simulator,
+            picture_space(obs_size) if obs_type == "rgb" else state_space(),
+            output=output,
+            autoreset_mode=autoreset_mode,
+            frame_stack=frame_stack,
+            render_mode=render_mode,
+            render_size=render_size,
+            render_fps=max(1, round(TICKS_PER_SECOND / self.frame_skip)),
+            copy=copy,
+        )
+
+    def state(self, *, units: bool = False) -> dict[str, NDArray[Any]]:
+        """Return a copy of the states.
+
+        They are arrays [num_envs, ...] by name, the fields of `mirage_env.arena.ARENA_DTYPE` (told
+        in docs/rules.md).
+
+        Args:
+            units: Give places in units and velocities in units/tick (float64) instead of raw
+                integers.
+        """
+        self.require_started()
+        raw = self.simulator.state()
+        return in_units(raw) if units else raw
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Set some fields of all arenas: raw integers [num_envs, ...], as `state` returns them.
+
+        Slots that are empty afterwards are cleared. A frame stack then shows the new state alone,
+        as after a reset.
+
+        Raises:
+            ValueError: For a field, shape, type or value that cannot be; nothing has changed.
+        """
+        self.require_started()
+        self.simulator.set_state(checked_state(state, self.simulator.state()))
+        if self._stack is not None:
+            everything = np.arange(self.num_envs)
+            self._stack.fill(everything, self._observe(everything))
+
+    def state_hash(self) -> NDArray[np.uint64]:
+        """Return a hash of each state, uint64 [num_envs]: the same on every backend."""
+        self.require_started()
+        return self.simulator.state_hash()
+
+    def _advance(self, actions: NDArray[np.int32], out: NDArray[Any]) -> None:
+        if self.obs_type == "rgb":
+            self.simulator.step(actions, out)
+        else:
+            self.simulator.step(actions)
+            state_vectors(self.simulator.arenas, out)
+
+    def _observe(
+        self,
+        indices: NDArray[np.intp] | None,
+        *,
+        final: bool = False,
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
+        if self.obs_type == "rgb":
+            return super()._observe(indices, final=final, out=out)
+        return state_vectors(self._arenas(indices, final), out)
+
+    def _world_info(
+        self, indices: NDArray[np.intp] | None, *, final: bool = False
+    ) -> dict[str, NDArray[Any]]:
+        arenas = self._arenas(indices, final)
+        return {name: arenas[name].astype(np.int64) for name in ("score", "lives", "wave")}
+
+    def _arenas(self, indices: NDArray[np.intp] | None, final: bool) -> NDArray[np.void]:
+        arenas = self.simulator.final_arenas if final else self.simulator.arenas
+        return arenas if indices is None else arenas[indices]
+
+
+def _rules_of_each(rules: Rules | Sequence[Rules] | None, num_envs: int) -> tuple[Rules, ...]:
+    """Return the rules of each arena."""
+    if rules is None or isinstance(rules, Rules):
+        return (rules or Rules(),) * num_envs
+    if not isinstance(rules, Sequence) or not all(isinstance(r, Rules) for r in rules):
+        raise ValueError(
+            f"rules must be a Rules or a sequence of {num_envs} of them, got {rules!r}"
+        )
+    if len(rules) != num_envs:
+        raise ValueError(
+            f"rules must be one Rules or one for each of {num_envs} environments, got {len(rules)}"
+        )
+    return tuple(rules)

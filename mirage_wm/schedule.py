@@ -1,0 +1,128 @@
+"""When a training run does what: its stages, its learning rate and its budget of steps or minutes.
+
+Everything depends on the progress, 0 to 1, of the whole run: a share of its steps or of its time. It is kept in the
+checkpoint, so that a run goes on where it was on a machine that is lent for minutes at a time.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = ["Budget", "Schedule", "Stage"]
+
+
+class Stage(Enum):
+    """The stages of a run, in their order."""
+
+    MSE = "mse"
+    """Mean squared error: everything moves to about the right place."""
+    LOG_MSE = "log-mse"
+    """Mean logarithm of each frame's squared error: usual frames become sharp (it is the mean PSNR)."""
+    ROLLOUTS = "rollouts"
+    """Several steps on its own frames: dreams stay clean for longer."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate and the stages.
+
+    Attributes:
+        shares: Shares of the three stages in the run.
+        peak: Learning rate after the warm-up; it falls along a cosine over the first two stages.
+        floor: Share of `peak` at which it arrives.
+        rollout_peak: Learning rate at the beginning of the rollouts; it falls along a cosine to nothing.
+        warm_up: Steps until the peak.
+    """
+
+    shares: tuple[float, float, float] = (0.66, 0.12, 0.22)
+    peak: float = 6e-4
+    floor: float = 0.1
+    rollout_peak: float = 1.2e-4
+    warm_up: int = 500
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for shares that are no shares."""
+        if min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-6:
+            raise ValueError(f"the shares of the stages must add up to 1, got {self.shares}")
+
+    def stage(self, progress: float) -> Stage:
+        """Return what is done at this point."""
+        if progress < self.shares[0]:
+            return Stage.MSE
+        return Stage.LOG_MSE if progress < self.shares[0] + self.shares[1] else Stage.ROLLOUTS
+
+    def learning_rate(self, progress: float, step: int) -> float:
+        """Return the learning rate at this point."""
+        single = self.shares[0] + self.shares[1]
+        if self.stage(progress) is Stage.ROLLOUTS:
+            return self.rollout_peak * _cosine((progress - single) / max(self.shares[2], 1e-9))
+        rate = self.peak * (self.floor + (1 - self.floor) * _cosine(progress / max(single, 1e-9)))
+        return rate * min(1.0, (step + 1) / max(self.warm_up, 1))
+
+
+def _cosine(x: float) -> float:
+    """Fall from 1 at 0 to 0 at 1."""
+    return 0.5 + 0.5 * math.cos(math.pi * min(max(x, 0.0), 1.0))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long the whole run is, and how much of it is done now.
+
+    Attributes:
+        total_steps: Steps of the whole run; None if it is measured in time.
+        total_minutes: Minutes of the whole run, over all the calls that it takes, counted from the start of each.
+        steps: Steps after which this call ends.
+        minutes: Minutes after which this call ends.
+        finish: End the schedule with this call, whatever is left of it (needs `minutes`).
+    """
+
+    total_steps: int | None = None
+    total_minutes: float | None = None
+    steps: int | None = None
+    minutes: float | None = None
+    finish: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a budget that says nothing, or two things."""
+        if self.finish:
+            if self.minutes is None or self.total_steps is not None or self.total_minutes is not None:
+                raise ValueError("--budget.finish needs --budget.minutes, and neither of the totals")
+        elif (self.total_steps is None) == (self.total_minutes is None):
+            raise ValueError("say how long the run is: --budget.total-minutes M or --budget.total-steps N, one of the two")
+
+    def start(self, progress: float, step: int, began: float | None = None) -> RunningBudget:
+        """Return the budget of a call that begins (began, by `time.monotonic`) at this point of the run."""
+        return RunningBudget(self, progress, step, time.monotonic() if began is None else began)
+
+
+@dataclass(frozen=True)
+class RunningBudget:
+    """A `Budget` and where its call began."""
+
+    budget: Budget
+    first_progress: float
+    first_step: int
+    began: float
+
+    def progress(self, step: int) -> float:
+        """Return the progress of the whole run, 0 to 1."""
+        budget = self.budget
+        if budget.total_steps is not None:
+            return min(1.0, step / budget.total_steps)
+        seconds = time.monotonic() - self.began
+        if budget.finish and budget.minutes is not None:
+            return min(1.0, self.first_progress + (1 - self.first_progress) * seconds / (60 * budget.minutes))
+        return min(1.0, self.first_progress + seconds / (60 * (budget.total_minutes or 1)))
+
+    def spent(self, step: int) -> bool:
+        """Return whether this call is to end before this step."""
+        budget = self.budget
+        return (
+            self.progress(step) >= 1
+            or (budget.steps is not None and step - self.first_step >= budget.steps)
+            or (budget.minutes is not None and time.monotonic() - self.began >= 60 * budget.minutes)
+        )
