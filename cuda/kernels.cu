@@ -41,9 +41,8 @@ HD void draw_strip(const Sprite *list, int n, int top, const View &view, uint8_t
             const Paint seen =
                 paint(s, (s.offset_x + float(kx)) * view.pitch, (s.offset_y + float(ky)) * view.pitch);
             uint8_t *pixel = strip + 3 * (row * view.size + wrapped(s.first_x + kx, view.size));
-            for (int c = 0; c < 3; c++) {
-                pixel[c] = blend(pixel[c], s.colour[c], seen.coverage, seen.shade, s.alpha);
-            }
+            const int opaque = opacity(seen.coverage, s.alpha);
+            for (int c = 0; c < 3; c++) pixel[c] = blend(pixel[c], s.colour[c], opaque, seen.shade);
         }
         __syncwarp(); // sprites overlap: one after another
     }

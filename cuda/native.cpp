@@ -56,7 +56,6 @@ class Native {
         uint8_t *image = frames ? frames->data() : nullptr;
         nb::gil_scoped_release release;
         share(num_envs(), frames ? DRAW_GRAIN : STEP_GRAIN, [&](int first, int last) {
-            thread_local Planes planes;
             const View view = view_of(size);
             for (int i = first; i < last; i++) {
                 Arena &arena = this->arena(i);
@@ -67,7 +66,7 @@ class Native {
                 truncated_.data()[i] = outcome.truncated;
                 begun_.data()[i] = outcome.begun;
                 if (image != nullptr) {
-                    picture(arena, tuning(i), view, planes, image + size_t(3) * size * size * i);
+                    picture(arena, tuning(i), view, image + size_t(3) * size * size * i);
                 }
             }
         });
@@ -84,11 +83,10 @@ class Native {
         uint8_t *image = frames.data();
         nb::gil_scoped_release release;
         share(n, DRAW_GRAIN, [&](int first, int last) {
-            thread_local Planes planes;
             const View view = view_of(size);
             for (int k = first; k < last; k++) {
                 const int i = index ? int(index[k]) : k;
-                picture(final_state ? final_arena(i) : arena(i), tuning(i), view, planes,
+                picture(final_state ? final_arena(i) : arena(i), tuning(i), view,
                         image + size_t(3) * size * size * k);
             }
         });

@@ -36,8 +36,9 @@ HD Paint ring(const Sprite &s, float dx, float dy) {
     return {clip(128.0f - d * s.steepness), 256};
 }
 
-HD uint8_t blend(int under, int colour, int coverage, int shade, int alpha) {
-    // 16 bits hold every product: at most 255 * 256.
-    const uint16_t a = uint16_t(coverage * alpha >> 8), c = uint16_t(colour * shade) >> 8;
-    return uint8_t(uint16_t(under * (256 - a) + c * a) >> 8);
+HD int opacity(int coverage, int alpha) { return coverage * alpha >> 8; }
+
+HD uint8_t blend(int under, int colour, int opaque, int shade) {
+    const uint16_t c = uint16_t(colour * shade) >> 8; // 16 bits hold every product: at most 255 * 256
+    return uint8_t(uint16_t(under * (256 - opaque) + c * opaque) >> 8);
 }

@@ -64,4 +64,4 @@ Arenas = NDArray[np.void]
 def named_arrays(arenas: Arenas) -> dict[str, NDArray[Any]]:
     """Return a copy of each field of `arenas` as a contiguous array, by name."""
     names = arenas.dtype.names or ()
-    return {name: np.ascontiguousarray(arenas[name]) for name in names}
+    return {name: arenas[name].copy() for name in names}

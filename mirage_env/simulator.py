@@ -129,9 +129,15 @@ class Simulator(ABC):
         """Put the arenas of a snapshot into the arenas `indices`.
 
         Raises:
-            ValueError: If they were played by other rules than these arenas are.
+            ValueError: If they were played by other rules than these arenas are, or have ended
+                where arenas never stand at their end.
         """
         arenas, tuning = snapshot
+        if self.config.autoreset == Autoreset.SAME_STEP and arenas["ended"].any():
+            raise ValueError(
+                "the snapshot holds an episode that is over, and in autoreset mode SAME_STEP the "
+                "next one has always begun: take it one step earlier, or use another mode"
+            )
         if not np.array_equal(tuning, self.config.tuning[indices]):
             raise ValueError(
                 "the snapshot was taken under other Rules than these environments have, so that its "

@@ -149,7 +149,10 @@ class MirageVectorEnv(WorldVectorEnv):
             ValueError: For a field, shape, type or value that cannot be; nothing has changed.
         """
         self.require_started()
-        self.simulator.set_state(checked_state(state, self.simulator.state()))
+        wanted = checked_state(state, self.simulator.state())
+        if self.autoreset_mode == AutoresetMode.SAME_STEP and wanted["ended"].any():
+            raise ValueError("in autoreset mode SAME_STEP the state field 'ended' must be 0")
+        self.simulator.set_state(wanted)
         if self._stack is not None:
             everything = np.arange(self.num_envs)
             self._stack.fill(everything, self._observe(everything))

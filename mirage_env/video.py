@@ -1,7 +1,7 @@
 """Write frames to an mp4 or a gif: either the whole video is there in the end, or nothing.
 
-The frames go through the ffmpeg that imageio-ffmpeg brings (``pip install 'mirage-env[video]'``) to a file with a temporary
-name in the same folder, which takes its real name when it is complete.
+The frames go through the ffmpeg that imageio-ffmpeg brings (``pip install 'mirage-env[video]'``) to
+a file with a temporary name in the same folder, which takes its real name when it is complete.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class VideoError(OSError):
 class VideoWriter:
     """Write a video frame by frame.
 
-    When the block is left by an exception, or the encoder fails, no file is left, and one that was there stays as it was.
+    When the block is left by an exception, or the encoder fails, no file is left, and one that was
+    there stays as it was.
 
     Example:
         >>> with VideoWriter("game.mp4", fps=30) as video:
@@ -76,7 +77,7 @@ class VideoWriter:
         # A gif shows one frame of each so many.
         self._stride = -(-fps // GIF_FPS) if self._gif else 1
         self._part = self.path.with_name(f".{self.path.stem}-{secrets.token_hex(4)}{suffix}")
-        # A gif's palette is made of all its frames, so they are kept without loss until the last has come.
+        # A gif's palette is made of all its frames: they are kept without loss until the last.
         self._frames_part = self._part.with_suffix(".mkv") if self._gif else self._part
         self._check_folder()
 
@@ -130,7 +131,7 @@ class VideoWriter:
             raise ValueError(f"a frame must be uint8 [height, width, 3], got {got}")
         if self._shape and shape != self._shape:
             raise ValueError(
-                f"all frames must have the shape of the first, {list(self._shape)}, got {list(shape)}"
+                f"all frames must have the shape of the first, {self._shape}, got {shape}"
             )
         self._shape = shape
         self.frames += 1
@@ -193,14 +194,14 @@ class VideoWriter:
 
     def _make_gif(self) -> None:
         height, width = self._shape[:2]
-        filters = (
+        graph = (
             f"crop={width}:{height}:0:0,split[a][b];"
             "[a]palettegen=stats_mode=full[palette];"
             "[b][palette]paletteuse=dither=none:diff_mode=rectangle"
         )
+        filters = ("-filter_complex", graph, "-loop", "0")
         done = subprocess.run(
-            [self._ffmpeg, "-v", "error", "-y", "-i", str(self._frames_part)]
-            + ["-filter_complex", filters, "-loop", "0", str(self._part)],
+            [self._ffmpeg, "-v", "error", "-y", "-i", self._frames_part, *filters, self._part],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._log,
@@ -210,7 +211,7 @@ class VideoWriter:
             self._fail()
 
     def discard(self) -> None:
-        """Stop, and remove what was written under a temporary name; after `close` there is nothing of it."""
+        """Stop, and remove what was written under a temporary name."""
         if self._encoder is not None:
             self._encoder.kill()
             self._end_encoder()

@@ -78,7 +78,7 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
         self.num_envs = world.num_envs
         self.output = checks.one_of("output", output, ("numpy", "torch"))
         self.autoreset_mode = checks.autoreset_mode(autoreset_mode)
-        self.frame_stack = checks.whole_number("frame_stack", frame_stack, 1)
+        self.frame_stack = checks.whole_number("frame_stack", frame_stack, 1, 1000)
         self.render_mode = checks.one_of("render_mode", render_mode, (None, *RENDER_MODES))
         self.render_size = checks.whole_number("render_size", render_size, 16, 1024)
         checks.one_of("copy", copy, (True, False))

@@ -1,8 +1,9 @@
 """Who presses the keys while a model learns: a mixture of simple players.
 
-A model knows only what it has seen. Random keys alone hardly turn and seldom hit; good players alone never show what a
-collision looks like. So every arena has one of the players below at a time and changes it now and then, and every
-player sometimes slips. They read the simulator's states, all arenas at once.
+A model knows only what it has seen. Random keys alone hardly turn and seldom hit; good players
+alone never show what a collision looks like. So every arena has one of the players below at a time
+and changes it now and then, and every player sometimes slips. They read the simulator's states, all
+arenas at once.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ class Behaviours:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a `state_dict`."""
-        self.kind, self.keys = np.array(state["kind"]), np.array(state["keys"])
+        self.kind = np.asarray(state["kind"]).copy()
+        self.keys = np.asarray(state["keys"]).copy()
         self.rng.bit_generator.state = json.loads(state["rng"])
 
     def _choose(self, n: int) -> NDArray[np.int8]:
@@ -104,8 +106,9 @@ class Behaviours:
 
 
 def aimed_actions(arenas: Arenas, kind: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Return what players that look at the rocks press (`kind`: HUNTER, CAREFUL or FLEEING), int32 [n]."""
-    # [n, 24] offsets from the ship to each rock, the short way around the torus, and relative velocities; in units.
+    """Return what players of `kind` HUNTER, CAREFUL or FLEEING press, int32 [n]."""
+    # [n, 24] offsets from the ship to each rock, the short way around the torus, and relative
+    # velocities; in units.
     dx = units(arenas["rock_x"] - arenas["ship_x"][:, None])
     dy = units(arenas["rock_y"] - arenas["ship_y"][:, None])
     vx = (arenas["rock_vx"] - arenas["ship_vx"][:, None]) / np.float32(UNIT)
@@ -141,6 +144,6 @@ def units(difference: NDArray[np.uint32]) -> NDArray[np.float32]:
     return difference.view(np.int32).astype(np.float32) / np.float32(UNIT)
 
 
-def heading_of(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
+def heading_of(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     """Return the heading (0 to 64, counter-clockwise as seen, y down) of a direction."""
     return np.arctan2(-y, x) * np.float32(32 / np.pi)

@@ -12,9 +12,9 @@ from mirage_wm.recorder import Chunk, Event, Recorder
 from mirage_wm.regression import Regression
 from mirage_wm.seeds import HELD_OUT
 
-__all__ = ["Films", "dream_along", "films", "films_of_event"]
+__all__ = ["Films", "dream_along", "films", "films_by_event"]
 
-BURN_IN = 1200
+BURN_IN = 800
 """Ticks played before filming, so that the films show all parts of an episode."""
 
 
@@ -23,7 +23,8 @@ class Films(NamedTuple):
 
     Attributes:
         frames: uint8 [n, context + future, 64, 64, 3].
-        actions: int64 [n, context + future - 1]; actions[:, i] leads from frames[:, i] to frames[:, i + 1].
+        actions: int64 [n, context + future - 1]; actions[:, i] leads from frames[:, i] to frames[:,
+            i + 1].
         rewards: int64 [n, context + future], classes of the rewards that came with the frames.
         terminated: bool [n, context + future].
     """
@@ -38,7 +39,9 @@ class Films(NamedTuple):
         return Films(*(tensor.to(device) for tensor in self))
 
 
-def films(n: int, future: int, context: int = 4, *, seed: int = HELD_OUT, threads: int = 0) -> Films:
+def films(
+    n: int, future: int, context: int = 4, *, seed: int = HELD_OUT, threads: int = 0
+) -> Films:
     """Return up to n films as play goes: what is rare in it is rare in them.
 
     Arenas in which an episode ends on the way are left out.
@@ -46,29 +49,37 @@ def films(n: int, future: int, context: int = 4, *, seed: int = HELD_OUT, thread
     recorder = Recorder(n, seed, "evaluation", burn_in=BURN_IN, threads=threads)
     chunk = Chunk.empty(context + future, n)
     recorder.record(chunk)
-    return _cut(chunk, np.zeros(n, np.int64), ~chunk.begun[1:].any(0), context + future)
+    return _cut(chunk, np.zeros(n, np.int64), ~np.any(chunk.begun[1:], axis=0), context + future)
 
 
-def films_of_event(
-    event: Event, n: int, context: int = 4, *, seed: int = HELD_OUT + 2**40, threads: int = 0
-) -> Films:
-    """Return up to n films of context + 1 frames, in the last of which something happens.
+def films_by_event(
+    n: int, context: int = 4, *, seed: int = HELD_OUT + 2**40, threads: int = 0
+) -> dict[Event, Films]:
+    """Return up to n films for each kind of event, of context + 1 frames: it shows in the last.
 
-    With `Event(0)`, in which nothing does.
+    Under `Event(0)` are films in the last frame of which nothing happens. There are none of
+    `Event.BEGIN`: the first frame of an episode follows from nothing.
     """
-    recorder = Recorder(max(4 * n, 256), seed, "evaluation", burn_in=BURN_IN, threads=threads)
+    recorder = Recorder(max(4 * n, 128), seed, "evaluation", burn_in=BURN_IN, threads=threads)
     chunk = Chunk.empty(96, recorder.simulator.num_envs)
-    found: list[Films] = []
-    for _ in range(20):
-        recorder.record(chunk)
-        here = chunk.events & event.value != 0 if event else chunk.events == 0
-        for d in range(context):
-            here[context:] &= ~chunk.begun[context - d : len(here) - d]
-        here[:context] = False
-        found.append(_cut(chunk, here.argmax(0) - context, here.any(0), context + 1))
-        if sum(len(part.frames) for part in found) >= n:
+    kinds = [Event(0), *(event for event in Event if event != Event.BEGIN)]
+    found: dict[Event, list[Films]] = {event: [] for event in kinds}
+    for _ in range(40):
+        wanting = [event for event in kinds if sum(len(f.frames) for f in found[event]) < n]
+        if not wanting:
             break
-    return Films(*(torch.cat(parts)[:n] for parts in zip(*found, strict=True)))
+        recorder.record(chunk)
+        for event in wanting:
+            here = chunk.events & event.value != 0 if event else chunk.events == 0
+            for d in range(context):
+                here[context:] &= ~chunk.begun[context - d : len(here) - d]
+            here[:context] = False
+            start = here.argmax(0) - context
+            found[event].append(_cut(chunk, start, here.any(0), context + 1))
+    return {
+        event: Films(*(torch.cat(parts)[:n] for parts in zip(*some, strict=True)))
+        for event, some in found.items()
+    }
 
 
 def _cut(chunk: Chunk, start: np.ndarray, keep: np.ndarray, length: int) -> Films:
@@ -86,7 +97,8 @@ def dream_along(model: Regression, played: Films) -> tuple[Tensor, Tensor, Tenso
     """Dream from the first frames of each film, with its keys.
 
     Returns:
-        What the model shows, uint8 [n, future, 64, 64, 3], and says: rewards int32 and terminated bool [n, future].
+        What the model shows, uint8 [n, future, 64, 64, 3], and says: rewards int32 and terminated
+        bool [n, future].
     """
     context = model.config.context
     seen = played.frames[:, :context]

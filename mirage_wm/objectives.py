@@ -16,14 +16,19 @@ __all__ = ["rollout_loss", "single_step_loss"]
 Forward = Callable[[Tensor, Tensor], Prediction]
 
 PIXELS, HEADS = 100.0, 0.01
-"""Weights of the pixels' error and of the heads': at 40 dB, 0.01 against about 0.001. The heads must not lead the trunk."""
+"""Weights of the pixels' error and of the heads': at 40 dB, 0.01 against about 0.001.
+
+The heads must not lead the trunk."""
 
 LOG_FLOOR = 3e-6
-"""Squared errors below this (55 dB) count no further in log-MSE. The logarithm is scaled to pull as MSE does at 40 dB."""
+"""Squared errors below this (55 dB) count no further in log-MSE.
+
+The logarithm is scaled to pull as MSE does at 40 dB."""
 
 GATE = 10 ** (-2.4)
-"""A squared error (24 dB) after which later frames of a rollout do not count: the model could not know, by a random place for
-example, what was to come, and what follows from it is nothing to learn from."""
+"""A squared error (24 dB) after which later frames of a rollout do not count: the model could not
+know, by a random place for example, what was to come, and what follows from it is nothing to learn
+from."""
 
 
 def frame_loss(stage: Stage, error: Tensor) -> Tensor:
@@ -49,7 +54,7 @@ def single_step_loss(model: Forward, windows: Windows, stage: Stage) -> tuple[Te
 
 
 def rollout_loss(model: Forward, windows: Windows, future: int) -> tuple[Tensor, Tensor]:
-    """Predict `future` frames, each from the ones before, the model's own; half of the batch one frame only.
+    """Predict `future` frames, each from the last of its own; in half of the batch one frame only.
 
     Own frames go in rounded, as they do in a dream; gradients flow through all steps.
 
@@ -80,7 +85,7 @@ def _as_shown(frame: Tensor) -> Tensor:
 def _predict(
     model: Forward, seen: Tensor, windows: Windows, step: int, stage: Stage
 ) -> tuple[Tensor, Tensor, Prediction]:
-    """Predict frame context + step; return the loss and error of each window, and the prediction."""
+    """Predict frame context + step; return loss and error of each window, and the prediction."""
     context = seen.shape[1] // 3
     prediction = model(seen, windows.actions[:, step : step + context])
     error = pixel_error(prediction, to_context(windows.frames[:, context + step][:, None]))

@@ -1,8 +1,8 @@
-"""Short films of the game: what a model learns from, recorded from a simulator that plays on for ever.
+"""Short films of the game, recorded from a simulator that plays on for ever.
 
-A recorder drives one simulator with the players of `behaviours` and writes chunks: T steps of N arenas. Arenas go on from chunk
-to chunk, so that they reach late waves; a share of the episodes begins at a later wave and with fewer lives, so that
-these are not rare.
+A recorder drives one simulator with the players of `behaviours` and writes chunks: T steps of N
+arenas. Arenas go on from chunk to chunk, so that they reach late waves; a share of the episodes
+begins at a later wave and with fewer lives, so that these are not rare.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mirage_env import backends
 from mirage_env.arena import ARENA_DTYPE
+from mirage_env.errors import BackendUnavailableError
 from mirage_env.rules import Rules, tuning
 from mirage_env.simulator import Autoreset, Simulator, SimulatorConfig
 from mirage_wm.behaviours import Behaviours
-from mirage_wm.regression import REWARDS, reward_class
+from mirage_wm.rewards import REWARDS, reward_class
 from mirage_wm.seeds import arena_seeds
 
 __all__ = ["Chunk", "Event", "Recorder", "make_simulator"]
 
 FOREVER = 2**31 - 1
-"""Ticks after which an episode is truncated: a limit is no part of the picture, so models never learn of one."""
+"""Ticks after which an episode is truncated: a limit is not in the picture: none is learned."""
 
 
 class Event(IntFlag):
@@ -59,7 +61,8 @@ class Chunk:
 
     Attributes:
         frames: uint8 [T, N, 64, 64, 3].
-        actions: uint8 [T, N]; actions[t] leads from frames[t] to frames[t+1] (the last row is unused).
+        actions: uint8 [T, N]; actions[t] leads from frames[t] to frames[t+1] (the last row is
+            unused).
         rewards: uint8 [T, N], the class of the reward that came with frames[t].
         terminated: bool [T, N], came with frames[t].
         begun: bool [T, N], frames[t] does not follow from frames[t-1].
@@ -83,7 +86,7 @@ class Chunk:
 
 
 def make_simulator(num_envs: int, threads: int = 0) -> Simulator:
-    """Return the fastest simulator on the CPU that there is: native, or the (slow) oracle where that is not built."""
+    """Return the fastest simulator there is; where the native one is not built, the oracle."""
     config = SimulatorConfig(
         tuning=np.tile(np.array(tuning(Rules()), np.int32), (num_envs, 1)),
         max_ticks=FOREVER,
@@ -91,12 +94,9 @@ def make_simulator(num_envs: int, threads: int = 0) -> Simulator:
         num_threads=threads,
     )
     try:
-        from mirage_env.backends.native import NativeSimulator
-    except ImportError:
-        from mirage_env.backends.oracle import OracleSimulator
-
-        return OracleSimulator(config)
-    return NativeSimulator(config)
+        return backends.make("auto", config)
+    except BackendUnavailableError:
+        return backends.make("oracle", config)
 
 
 class Recorder:
@@ -121,7 +121,8 @@ class Recorder:
             num_envs: Arenas.
             seed: Of the first arena; the others have the ones after it (see `mirage_wm.seeds`).
             purpose: What the films are for; the seeds must fit.
-            burn_in: Ticks played before the first chunk, so that arenas are in different parts of an episode.
+            burn_in: Ticks played before the first chunk, so that arenas are in different parts of
+                an episode.
             threads: Of the simulator; 0 takes one for each core.
             simulator: Makes it, from the number of arenas and of threads.
         """
@@ -129,7 +130,9 @@ class Recorder:
         self.simulator = simulator(num_envs, threads)
         self.simulator.reset(seeds)
         self.players = Behaviours(num_envs, seed)
-        self._altered = np.ones(num_envs, bool)
+        everywhere = np.ones(num_envs, bool)
+        self._begin_later(everywhere)
+        self._altered = everywhere
         for _ in range(burn_in):
             self._step(None)
 
@@ -149,7 +152,9 @@ class Recorder:
     def snapshot(self) -> dict[str, Any]:
         """Return all that decides the chunks to come: arrays of numbers and strings."""
         return {
-            "arenas": self.simulator.arenas.view(np.uint8).reshape(self.simulator.num_envs, -1).copy(),
+            "arenas": self.simulator.arenas.view(np.uint8)
+            .reshape(self.simulator.num_envs, -1)
+            .copy(),
             "altered": self._altered.copy(),
             "players": self.players.state_dict(),
         }
@@ -157,11 +162,13 @@ class Recorder:
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Go on from a `snapshot`: the same chunks follow."""
         self.simulator.arenas[:] = np.asarray(snapshot["arenas"]).view(ARENA_DTYPE)[:, 0]
-        self._altered = np.array(snapshot["altered"])
+        self._altered = np.asarray(snapshot["altered"]).copy()
         self.players.load_state_dict(snapshot["players"])
 
-    def _step(self, frames: NDArray[np.uint8] | None) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        """Step once; return the actions, and which arenas' new frames do not follow from their last ones."""
+    def _step(
+        self, frames: NDArray[np.uint8] | None
+    ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Step once; return the actions, and whose frames do not follow from their last ones."""
         actions = self.players.act(self.simulator.arenas)
         self.simulator.step(actions, frames)
         begun = self.simulator.begun | self._altered
@@ -176,7 +183,8 @@ class Recorder:
             indices = indices[self.players.rng.random(len(indices)) < self.LATER]
             moved[indices] = True
             arenas, count = self.simulator.arenas, len(indices)
-            # Without a rock and with no wave on its way, the rules announce the next wave in the next tick.
+            # Without a rock and with no wave on its way, the rules announce the next wave in the
+            # next tick.
             for name in ARENA_DTYPE.names or ():
                 if name.startswith("rock_"):
                     arenas[name][indices] = 0

@@ -1,37 +1,33 @@
 """v1: the next frame by regression.
 
-Alignment, used everywhere in this package: action a[t] leads from frame f[t] to frame f[t+1], with which come the reward
-r[t+1] and the flag terminated[t+1]. From f[t-3..t] and a[t-3..t] the model predicts those three.
+Alignment, used everywhere in this package: action a[t] leads from frame f[t] to frame f[t+1], with
+which come the reward r[t+1] and the flag terminated[t+1]. From f[t-3..t] and a[t-3..t] the model
+predicts those three.
 
-The frame is predicted as a change of the last one, since most pixels stay as they are. Pixels are floats from 0 (black) to 1
-inside and uint8 outside; rounding between the steps of a dream also erases faint noise before it can grow.
+The frame is predicted as a change of the last one, since most pixels stay as they are. Pixels are
+floats from 0 (black) to 1 inside and uint8 outside; rounding between the steps of a dream also
+erases faint noise before it can grow.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mirage_wm.rewards import REWARDS
 from mirage_wm.unet import ActionEmbedding, UNet, UNetConfig
 
 __all__ = [
-    "REWARDS",
     "Prediction",
     "Regression",
     "head_error",
     "pixel_error",
-    "reward_class",
     "to_context",
     "to_pixels",
 ]
-
-REWARDS = (0, 20, 40, 50, 70, 100, 120, 150, 200)
-"""The rewards of one tick that the model tells apart: what one bullet or two can gain. Others count as the nearest."""
 
 
 class Prediction(NamedTuple):
@@ -54,7 +50,8 @@ class Regression(nn.Module):
     Example:
         >>> model = Regression(UNetConfig(widths=(8, 8), blocks=1, embedding=8))
         >>> frame, reward, terminated = model.predict(
-        ...     torch.zeros(1, 4, 64, 64, 3, dtype=torch.uint8), torch.zeros(1, 4, dtype=torch.long))
+        ...     torch.zeros(1, 4, 64, 64, 3, dtype=torch.uint8), torch.zeros(1, 4,
+        dtype=torch.long))
         >>> frame.shape, reward.item(), terminated.item()
         (torch.Size([1, 64, 64, 3]), 0, False)
     """
@@ -73,7 +70,7 @@ class Regression(nn.Module):
             last.bias.copy_(torch.tensor([4.0] + [-2.0] * (len(REWARDS) - 1) + [-4.0]))
 
     def forward(self, context: Tensor, actions: Tensor) -> Prediction:
-        """Predict from `to_context` of the last frames [B, 3*context, H, W] and the actions int64 [B, context]."""
+        """Predict from `to_context` of the last frames and the actions int64 [B, context]."""
         change, summary = self.unet(context, self.actions(actions))
         return Prediction(context[:, -3:] + change, summary[:, :-1], summary[:, -1])
 
@@ -86,22 +83,32 @@ class Regression(nn.Module):
             actions: int [B, context]; the last leads to the predicted frame.
 
         Returns:
-            The next frame uint8 [B, H, W, 3], the likeliest reward int32 [B], and whether the episode
-            terminates, bool [B]: where that is likelier than not.
+            The next frame uint8 [B, H, W, 3], the likeliest reward int32 [B], and whether the
+            episode terminates, bool [B]: where that is likelier than not.
         """
         frame, reward, terminated = self(to_context(frames), actions.long())
         return to_pixels(frame), self.rewards[reward.argmax(1)], terminated > 0
 
 
 def to_context(frames: Tensor) -> Tensor:
-    """uint8 [B, T, H, W, 3] -> float [B, 3*T, H, W] from 0 to 1, channels last in memory, the oldest frame first."""
+    """uint8 [B, T, H, W, 3] -> float [B, 3*T, H, W] from 0 to 1, channels last in memory."""
     b, t, h, w, c = frames.shape
-    return frames.permute(0, 2, 3, 1, 4).reshape(b, h, w, t * c).float().div_(255).permute(0, 3, 1, 2)
+    return (
+        frames.permute(0, 2, 3, 1, 4).reshape(b, h, w, t * c).float().div_(255).permute(0, 3, 1, 2)
+    )
 
 
 def to_pixels(frame: Tensor) -> Tensor:
     """Float [B, 3, H, W] -> uint8 [B, H, W, 3], rounded and clipped."""
-    return frame.float().mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    return (
+        frame.float()
+        .mul(255)
+        .round_()
+        .clamp_(0, 255)
+        .to(torch.uint8)
+        .permute(0, 2, 3, 1)
+        .contiguous()
+    )
 
 
 def pixel_error(prediction: Prediction, target: Tensor) -> Tensor:
@@ -110,13 +117,9 @@ def pixel_error(prediction: Prediction, target: Tensor) -> Tensor:
 
 
 def head_error(prediction: Prediction, reward: Tensor, terminated: Tensor) -> Tensor:
-    """Cross entropy of the reward's class int64 [B] and of the ending bool [B], added, float [B]."""
+    """Cross entropy of the reward's class int64 [B] plus that of the ending bool [B]; float [B]."""
     return F.cross_entropy(prediction.reward.float(), reward, reduction="none") + (
-        F.binary_cross_entropy_with_logits(prediction.terminated.float(), terminated.float(), reduction="none")
+        F.binary_cross_entropy_with_logits(
+            prediction.terminated.float(), terminated.float(), reduction="none"
+        )
     )
-
-
-def reward_class(reward: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Return for each reward the index of the nearest of `REWARDS`."""
-    edges = (np.asarray(REWARDS[:-1]) + np.asarray(REWARDS[1:])) / 2
-    return np.searchsorted(edges, reward).astype(np.uint8)

@@ -1,7 +1,8 @@
 """When a training run does what: its stages, its learning rate and its budget of steps or minutes.
 
-Everything depends on the progress, 0 to 1, of the whole run: a share of its steps or of its time. It is kept in the
-checkpoint, so that a run goes on where it was on a machine that is lent for minutes at a time.
+Everything depends on the progress, 0 to 1, of the whole run: a share of its steps or of its time.
+It is kept in the checkpoint, so that a run goes on where it was on a machine that is lent for
+minutes at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Stage(Enum):
     MSE = "mse"
     """Mean squared error: everything moves to about the right place."""
     LOG_MSE = "log-mse"
-    """Mean logarithm of each frame's squared error: usual frames become sharp (it is the mean PSNR)."""
+    """Mean logarithm of each frame's squared error, the mean PSNR: usual frames become sharp."""
     ROLLOUTS = "rollouts"
     """Several steps on its own frames: dreams stay clean for longer."""
 
@@ -33,12 +34,13 @@ class Schedule:
         shares: Shares of the three stages in the run.
         peak: Learning rate after the warm-up; it falls along a cosine over the first two stages.
         floor: Share of `peak` at which it arrives.
-        rollout_peak: Learning rate at the beginning of the rollouts; it falls along a cosine to nothing.
+        rollout_peak: Learning rate at the beginning of the rollouts; it falls along a cosine to
+            nothing.
         warm_up: Steps until the peak.
     """
 
     shares: tuple[float, float, float] = (0.66, 0.12, 0.22)
-    peak: float = 6e-4
+    peak: float = 8e-4
     floor: float = 0.1
     rollout_peak: float = 1.2e-4
     warm_up: int = 500
@@ -73,29 +75,34 @@ class Budget:
     """How long the whole run is, and how much of it is done now.
 
     Attributes:
-        total_steps: Steps of the whole run; None if it is measured in time.
-        total_minutes: Minutes of the whole run, over all the calls that it takes, counted from the start of each.
-        steps: Steps after which this call ends.
+        total_minutes: Minutes of the whole run, over all the calls that it takes, counted from the
+            start of each.
+        total_steps: Steps of the whole run; then its minutes do not count.
         minutes: Minutes after which this call ends.
-        finish: End the schedule with this call, whatever is left of it (needs `minutes`).
+        steps: Steps after which this call ends.
+        finish: End the schedule with this call of so many `minutes`, whatever is left of it; the
+            totals do not count then.
     """
 
+    total_minutes: float = 16.0
     total_steps: int | None = None
-    total_minutes: float | None = None
-    steps: int | None = None
     minutes: float | None = None
+    steps: int | None = None
     finish: bool = False
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for a budget that says nothing, or two things."""
-        if self.finish:
-            if self.minutes is None or self.total_steps is not None or self.total_minutes is not None:
-                raise ValueError("--budget.finish needs --budget.minutes, and neither of the totals")
-        elif (self.total_steps is None) == (self.total_minutes is None):
-            raise ValueError("say how long the run is: --budget.total-minutes M or --budget.total-steps N, one of the two")
+        """Raise `ValueError` for a budget of nothing, or one that does not say when to finish."""
+        for name in ("total_minutes", "total_steps", "minutes", "steps"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} of the budget must be greater than 0, got {value}")
+        if self.finish and self.minutes is None:
+            raise ValueError(
+                "--budget.finish needs --budget.minutes: it ends the run with this call"
+            )
 
     def start(self, progress: float, step: int, began: float | None = None) -> RunningBudget:
-        """Return the budget of a call that begins (began, by `time.monotonic`) at this point of the run."""
+        """Return the budget of a call that begins (at `began`) at this point of the run."""
         return RunningBudget(self, progress, step, time.monotonic() if began is None else began)
 
 
@@ -110,13 +117,13 @@ class RunningBudget:
 
     def progress(self, step: int) -> float:
         """Return the progress of the whole run, 0 to 1."""
-        budget = self.budget
+        budget, seconds = self.budget, time.monotonic() - self.began
+        if budget.finish and budget.minutes is not None:
+            share = min(1.0, seconds / (60 * budget.minutes))
+            return self.first_progress + (1 - self.first_progress) * share
         if budget.total_steps is not None:
             return min(1.0, step / budget.total_steps)
-        seconds = time.monotonic() - self.began
-        if budget.finish and budget.minutes is not None:
-            return min(1.0, self.first_progress + (1 - self.first_progress) * seconds / (60 * budget.minutes))
-        return min(1.0, self.first_progress + seconds / (60 * (budget.total_minutes or 1)))
+        return min(1.0, self.first_progress + seconds / (60 * budget.total_minutes))
 
     def spent(self, step: int) -> bool:
         """Return whether this call is to end before this step."""

@@ -1,7 +1,8 @@
 """How near a predicted picture is to the real one: PSNR, and the two means of it that reports name.
 
-Pictures are compared as the player sees them, rounded to uint8. A picture predicted exactly would have an infinite PSNR;
-no error is counted as less than that of rounding, 1/12 of a level squared, so that the best there is are 58.9 dB.
+Pictures are compared as the player sees them, rounded to uint8. A picture predicted exactly would
+have an infinite PSNR; no error is counted as less than that of rounding, 1/12 of a level squared,
+so that the best there is are 58.9 dB.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class Score(NamedTuple):
 
     Attributes:
         mean_psnr: Mean of the PSNR of each frame, dB: how a usual frame looks.
-        psnr_of_mean: PSNR of the mean squared error over all frames, dB ("mMSE"): rare large errors decide it.
+        psnr_of_mean: PSNR of the mean squared error over all frames, dB ("mMSE"): rare large errors
+            decide it.
         mean_psnr_ci: Half the width of the 95 % interval of `mean_psnr` over the n frames, dB.
         psnr_of_mean_ci: The 95 % interval of `psnr_of_mean` by bootstrap, dB.
         n: Frames, each from an arena of its own.
@@ -39,9 +41,12 @@ class Score(NamedTuple):
 
 
 def frame_errors(frames: Tensor, wanted: Tensor) -> Tensor:
-    """Return the mean squared error of each frame in levels squared; uint8 [..., H, W, 3] twice -> float [...]."""
+    """Return mean squared errors in levels squared; uint8 [..., H, W, 3] twice -> float [...]."""
     return torch.stack(
-        [(a.float() - b.float()).square().mean((-3, -2, -1)) for a, b in zip(frames, wanted, strict=True)]
+        [
+            (a.float() - b.float()).square().mean((-3, -2, -1))
+            for a, b in zip(frames, wanted, strict=True)
+        ]
     )
 
 

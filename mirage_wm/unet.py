@@ -1,8 +1,9 @@
 """The backbone of every model: a small U-Net on a torus.
 
-It has no zero padding and no coordinates, so it cannot know a special place: shifting its input around the torus by
-whole cells of the lowest level shifts its output by as much. v1 calls it once a frame; a diffusion model calls the same
-net several times, with the level of the noise added to the condition.
+It has no zero padding and no coordinates, so it cannot know a special place: shifting its input
+around the torus by whole cells of the lowest level shifts its output by as much. v1 calls it once a
+frame; a diffusion model calls the same net several times, with the level of the noise added to the
+condition.
 
 Shapes: B batch, C channels, H = W = 64 pixels, E size of the condition.
 """
@@ -10,6 +11,7 @@ Shapes: B batch, C channels, H = W = 64 pixels, E size of the condition.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -41,8 +43,9 @@ class UNetConfig:
 
 
 def wrap(x: Tensor) -> Tensor:
-    """Return x [B, C, H, W] with a border of one pixel taken from the opposite edge, [B, C, H + 2, W + 2]."""
-    # Concatenation, and not F.pad(mode="circular"): it compiles to one kernel and exports to ONNX as it stands.
+    """Return x [B, C, H, W] with a border of one pixel from the opposite edge, [B, C, H+2, W+2]."""
+    # Concatenation, and not F.pad(mode="circular"): it compiles to one kernel and exports to ONNX
+    # as it stands.
     x = torch.cat([x[:, :, -1:], x, x[:, :, :1]], 2)
     return torch.cat([x[..., -1:], x, x[..., :1]], 3)
 
@@ -53,9 +56,9 @@ class TorusConv(nn.Conv2d):
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__(channels, out_channels, 3)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, out_channels, H, W]."""
-        return super().forward(wrap(x))
+        return super().forward(wrap(input))
 
 
 class PixelNorm(nn.Module):
@@ -68,11 +71,13 @@ class PixelNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> the same shape and dtype."""
         mean_square = x.float().square().mean(1, keepdim=True)
-        return x * torch.rsqrt(mean_square + 1e-6).to(x.dtype) * self.weight.to(x.dtype)[:, None, None]
+        return (
+            x * torch.rsqrt(mean_square + 1e-6).to(x.dtype) * self.weight.to(x.dtype)[:, None, None]
+        )
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions beside a shortcut; the condition scales and shifts the features between them (FiLM)."""
+    """Two convolutions beside a shortcut; the condition scales and shifts in between (FiLM)."""
 
     def __init__(self, channels: int, embedding: int) -> None:
         super().__init__()
@@ -100,9 +105,14 @@ class ActionEmbedding(nn.Module):
 
     def __init__(self, context: int, embedding: int) -> None:
         super().__init__()
-        # An action is turn*4 + thrust*2 + fire: seven switches, of which three are on or off together (the turn).
+        # An action is turn*4 + thrust*2 + fire: seven switches, of which three are on or off
+        # together (the turn).
         action = torch.arange(12)
-        switches = [F.one_hot(action // 4, 3), F.one_hot(action // 2 % 2, 2), F.one_hot(action % 2, 2)]
+        switches = [
+            F.one_hot(action // 4, 3),
+            F.one_hot(action // 2 % 2, 2),
+            F.one_hot(action % 2, 2),
+        ]
         self.register_buffer("keys", torch.cat(switches, 1).float(), persistent=False)
         self.first = nn.Linear(7 * context, embedding)
         self.second = nn.Linear(embedding, embedding)
@@ -113,13 +123,15 @@ class ActionEmbedding(nn.Module):
 
 
 class UNet(nn.Module):
-    """Pictures [B, in_channels, H, W] and a condition [B, E] -> a picture, and what the lowest level says of it all.
+    """Pictures and a condition -> a picture, and a summary read off the lowest level.
 
-    Stem: each 2x2 pixels become channels, so that the costly levels are at half resolution. Its last layer begins at
-    zero: a new net says "no change".
+    Stem: each 2x2 pixels become channels, so that the costly levels are at half resolution. Its
+    last layer begins at zero: a new net says "no change".
     """
 
-    def __init__(self, config: UNetConfig, in_channels: int, out_channels: int, summary: int) -> None:
+    def __init__(
+        self, config: UNetConfig, in_channels: int, out_channels: int, summary: int
+    ) -> None:
         """Build the net.
 
         Args:
@@ -132,7 +144,7 @@ class UNet(nn.Module):
         widths, size = config.widths, config.embedding
         self.stem = TorusConv(4 * in_channels, widths[0])
         self.down_blocks = nn.ModuleList(self._level(w, config) for w in widths)
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
         # From here on the lists run from the lowest level upwards.
         above = list(reversed(widths[:-1]))
         below = list(reversed(widths[1:]))
@@ -172,7 +184,7 @@ class UNet(nn.Module):
         return F.pixel_shuffle(self.out(F.silu(self.out_norm(x))), 2), summary
 
     def _summary(self, x: Tensor) -> Tensor:
-        """Read rewards and endings off the lowest level; mean and maximum do not know where anything is."""
+        """Read rewards and endings off the lowest level; mean and maximum know no place."""
         h = F.silu(self.summary_norm(x))
         pooled = torch.cat([h.mean((2, 3)), h.amax((2, 3))], 1)
         return self.summary_second(F.silu(self.summary_first(pooled)))

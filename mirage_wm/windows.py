@@ -1,16 +1,19 @@
 """Training data that never touches a disk: windows of recent play, on the device that trains.
 
-A thread plays and records chunks into (pinned) host memory while the device trains; each is copied into a ring of chunks on
-the device beside the training, takes part in the draws from the next refresh on and is overwritten in its turn. A
-draw of a batch is indexing on the device, with no word from the host.
+A thread plays and records chunks into (pinned) host memory while the device trains; each is copied
+into a ring of chunks on the device beside the training, takes part in the draws from the next
+refresh on and is overwritten in its turn. A draw of a batch is indexing on the device, with no word
+from the host.
 
-Which chunk is where at which step does not depend on timing, so a run resumed from a checkpoint sees the same windows.
+Which chunk is where at which step does not depend on timing, so a run resumed from a checkpoint
+sees the same windows.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -37,8 +40,9 @@ EVENT_WEIGHTS = {
 """How many times as often as plain motion a window is drawn in which this is about to happen."""
 
 AROUND = 2
-"""The weight of an event holds for targets up to so many ticks before and after it. Were it drawn for the very tick alone,
-the model would learn that what may happen now or one tick later always happens now."""
+"""The weight of an event holds for targets up to so many ticks before and after it. Were it drawn
+for the very tick alone, the model would learn that what may happen now or one tick later always
+happens now."""
 
 
 class Windows(NamedTuple):
@@ -46,7 +50,8 @@ class Windows(NamedTuple):
 
     Attributes:
         frames: uint8 [B, context + k, 64, 64, 3], all of one episode.
-        actions: int64 [B, context + k - 1]; actions[:, i] leads from frames[:, i] to frames[:, i + 1].
+        actions: int64 [B, context + k - 1]; actions[:, i] leads from frames[:, i] to frames[:, i +
+            1].
         rewards: int64 [B, k], the class of the reward that came with frames[:, context + j].
         terminated: bool [B, k], came with frames[:, context + j].
     """
@@ -65,7 +70,8 @@ class StoreConfig:
         arenas: Arenas that play (N).
         steps: Steps of a chunk (T).
         chunks: Chunks that windows are drawn from; a further one is being replaced meanwhile.
-        table: Starts of windows drawn for each chunk when it is recorded; batches are drawn from these.
+        table: Starts of windows drawn for each chunk when it is recorded; batches are drawn from
+            these.
         context: Frames before the first predicted one.
         horizons: Lengths k of the futures that are asked for.
         burn_in: Ticks played before the first chunk.
@@ -82,7 +88,9 @@ class StoreConfig:
     threads: int = 0
 
 
-def window_weights(begun: NDArray[np.bool_], events: NDArray[np.uint8], context: int, k: int) -> NDArray[Any]:
+def window_weights(
+    begun: NDArray[np.bool_], events: NDArray[np.uint8], context: int, k: int
+) -> NDArray[Any]:
     """Return how often each window of context + k frames is to be drawn, by its first frame.
 
     Args:
@@ -92,17 +100,19 @@ def window_weights(begun: NDArray[np.bool_], events: NDArray[np.uint8], context:
         k: Predicted frames.
 
     Returns:
-        float [T - context - k + 1, N]: 0 where the window would reach over the beginning of an episode, else the
-        largest of `EVENT_WEIGHTS` around its predicted frames, at least 1.
+        float [T - context - k + 1, N]: 0 where the window would reach over the beginning of an
+        episode, else the largest of `EVENT_WEIGHTS` around its predicted frames, at least 1.
     """
     starts = len(begun) - context - k + 1
     if starts < 1:
-        raise ValueError(f"a window has {context + k} frames and a chunk {len(begun)}: make chunks longer")
+        raise ValueError(
+            f"a window has {context + k} frames and a chunk {len(begun)}: make chunks longer"
+        )
     weight = np.ones(begun.shape)
     for event, times in EVENT_WEIGHTS.items():
         np.maximum(weight, times, out=weight, where=events & event != 0)
-    # An end is followed by a beginning, which is the first frame of a context and no target: its weight goes to the
-    # windows that begin with it.
+    # An end is followed by a beginning, which is the first frame of a context and no target: its
+    # weight goes to the windows that begin with it.
     opening = np.where(events & Event.BEGIN != 0, EVENT_WEIGHTS[Event.BEGIN], 1.0)
     plain = np.where(events & Event.BEGIN != 0, 1.0, weight)
     broad = plain.copy()
@@ -130,18 +140,31 @@ class _Buffer:
 class WindowStore:
     """A ring of recent chunks on a device, refreshed by a thread that plays.
 
+    Attributes:
+        newest: Number of the newest chunk that takes part.
+        waited: Seconds spent waiting for the thread.
+
     Example:
-        >>> store = WindowStore(Recorder(64, seed=0), StoreConfig(arenas=64), device="cpu", seed=0)  # doctest: +SKIP
-        >>> store.start()  # doctest: +SKIP
-        >>> store.sample(32, future=1).frames.shape  # doctest: +SKIP
+        >>> config = StoreConfig(arenas=8, steps=16, chunks=2, table=64, burn_in=0)
+        >>> store = WindowStore(Recorder(8, seed=0), config, device="cpu", seed=0)
+        >>> store.start()
+        >>> store.sample(32, future=1).frames.shape
         torch.Size([32, 5, 64, 64, 3])
+        >>> store.close()
     """
 
-    def __init__(self, recorder: Recorder, config: StoreConfig, device: torch.device | str, seed: int) -> None:
+    def __init__(
+        self, recorder: Recorder, config: StoreConfig, device: torch.device | str, seed: int
+    ) -> None:
         """Allocate the ring; `start` fills it."""
-        self.recorder, self.config, self.device, self.seed = recorder, config, torch.device(device), seed
+        self.recorder, self.config, self.device, self.seed = (
+            recorder,
+            config,
+            torch.device(device),
+            seed,
+        )
         self.generator = torch.Generator(self.device).manual_seed(seed)
-        self.newest = -1
+        self.newest, self.waited = -1, 0.0
         slots, shape = config.chunks + 1, (config.steps, config.arenas)
 
         def ring(dtype: torch.dtype, *size: int) -> Tensor:
@@ -157,7 +180,10 @@ class WindowStore:
         self._free: queue.SimpleQueue[_Buffer | None] = queue.SimpleQueue()
         self._ready: queue.SimpleQueue[_Buffer | BaseException] = queue.SimpleQueue()
         for _ in range(2):
-            tensors = {k: torch.empty(v.shape[1:], dtype=v.dtype, pin_memory=cuda) for k, v in self._ring.items()}
+            tensors = {
+                k: torch.empty(v.shape[1:], dtype=v.dtype, pin_memory=cuda)
+                for k, v in self._ring.items()
+            }
             frames = tensors["frames"].numpy().reshape(*shape, 64, 64, 3)
             chunk = Chunk.empty(*shape, frames=frames)
             chunk.actions, chunk.rewards = tensors["actions"].numpy(), tensors["rewards"].numpy()
@@ -179,7 +205,7 @@ class WindowStore:
         self._upload()
 
     def advance(self) -> None:
-        """Let the chunk on its way take part, drop the oldest, and send for the next. Called every so many steps."""
+        """Let the chunk on its way take part, drop the oldest, and send for the next."""
         self._finish_upload()
         self._upload()
 
@@ -187,7 +213,9 @@ class WindowStore:
         """Draw windows with `future` predicted frames, one of `config.horizons`."""
         c, n = self.config, self.config.arenas
         if future not in c.horizons:
-            raise ValueError(f"futures of {future} frames were not prepared; StoreConfig.horizons is {c.horizons}")
+            raise ValueError(
+                f"futures of {future} frames are not prepared: StoreConfig.horizons is {c.horizons}"
+            )
 
         def draw(below: int) -> Tensor:
             return torch.randint(below, (batch,), device=self.device, generator=self.generator)
@@ -196,7 +224,10 @@ class WindowStore:
         start = self._ring[f"table{future}"][slot, draw(c.table)]
         frames = torch.arange(c.context + future, device=self.device) * n
         index = (slot * (c.steps * n) + start)[:, None] + frames
-        flat = {name: self._ring[name].flatten(0, 2) for name in ("frames", "actions", "rewards", "terminated")}
+        flat = {
+            name: self._ring[name].flatten(0, 2)
+            for name in ("frames", "actions", "rewards", "terminated")
+        }
         # As 8-byte words: one copy an element would be one a byte.
         pictures = flat["frames"].view(torch.int64)[index].view(torch.uint8)
         return Windows(
@@ -207,7 +238,7 @@ class WindowStore:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that decides the windows to come: small, since the ring is played again rather than kept."""
+        """Return all that decides the windows to come; the ring itself is played again."""
         return {
             "first": self.newest - self.config.chunks + 1,
             "origin": self._origins[0],
@@ -248,17 +279,23 @@ class WindowStore:
         """Draw the starts of windows in a chunk by their weights, as step·arenas + arena."""
         rng = np.random.default_rng([self.seed, number])
         for k in self.config.horizons:
-            weights = window_weights(buffer.chunk.begun, buffer.chunk.events, self.config.context, k)
+            weights = window_weights(
+                buffer.chunk.begun, buffer.chunk.events, self.config.context, k
+            )
             edges = np.cumsum(weights.ravel())
             if edges[-1] == 0:
-                raise ValueError("every window of a chunk reaches over a beginning: make chunks longer")
+                raise ValueError(
+                    "every window of a chunk reaches over a beginning: make chunks longer"
+                )
             draws = rng.random(self.config.table) * edges[-1]
             starts = np.searchsorted(edges, draws, side="right")
             buffer.tensors[f"table{k}"].numpy()[:] = np.minimum(starts, edges.size - 1)
 
     def _upload(self) -> None:
-        """Take the next chunk from the thread, waiting for it if need be, and begin to copy it into the free slot."""
+        """Take the next chunk from the thread, waiting if need be, and begin to copy it."""
+        began = time.monotonic()
         buffer = self._ready.get()
+        self.waited += time.monotonic() - began
         if isinstance(buffer, BaseException):
             raise RuntimeError("the thread that plays the game has failed") from buffer
         slot = (self.newest + 1) % (self.config.chunks + 1)

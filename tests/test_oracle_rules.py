@@ -37,7 +37,7 @@ def bullet(x: float, y: float, vx: float = 0, vy: float = 0, life: int = 10) -> 
 
 
 def scene(*things: Rock | Bullet, x: float = 32, y: float = 32, heading: int = 16) -> Arena:
-    """Return an arena of solid rocks and bullets, in the lowest slots, and a ship of three lives."""
+    """Return an arena of solid rocks and bullets in the lowest slots and a ship of three lives."""
     arena = Arena(ship=Ship(at(x), at(y), heading=heading, lives=3), wave=1)
     rocks = [thing for thing in things if isinstance(thing, Rock)]
     bullets = [thing for thing in things if isinstance(thing, Bullet)]
@@ -138,6 +138,15 @@ def test_brake_holds_a_ship_that_is_too_fast():
     arena.ship.vx = units(0.9)
     tick(arena, NOTHING, TUNING)
     assert arena.ship.vx == 60397978 - 471859  # below 0.9 after the drag: the brake stays open
+
+
+def test_brake_opens_at_the_top_speed_and_not_a_bit_above():
+    # 60397978 is 0.9 units/tick, and what the drag leaves of 60873552.
+    for before, after in ((60873552, 60397978), (60873553, 60397979 - 3774873)):
+        arena = quiet()
+        arena.ship.vx = before
+        tick(arena, NOTHING, TUNING)
+        assert arena.ship.vx == after
 
 
 def test_full_thrust_settles_at_the_top_speed():
@@ -314,7 +323,7 @@ def test_ship_crashes_within_the_reach_of_a_rock(size, reach):
 
 def test_ship_dies_for_16_ticks_comes_back_in_place_pointing_up_and_is_safe_for_60():
     arena = scene(rock(32, 32), heading=5)
-    arena.ship.vx = units(0.5)
+    arena.ship.vx, arena.ship.cooldown = units(0.5), 6
     tick(arena, THRUST, TUNING)
     x, y = arena.ship.x, arena.ship.y
     assert arena.ship == Ship(x, y, heading=16, dying=16, lives=2)

@@ -13,7 +13,7 @@ from mirage_env.arena import ARENA_DTYPE, ARENA_WORDS
 from mirage_env.oracle.arithmetic import f32
 from mirage_env.oracle.hash import hash_word, state_hash
 from mirage_env.oracle.picture import picture
-from mirage_env.oracle.pixels import blend, dart, octagon, ring
+from mirage_env.oracle.pixels import blend, dart, octagon, opacity, ring
 from mirage_env.oracle.shapes import Dart, Octagon, Sprite
 from mirage_env.oracle.sprites import sprites
 from mirage_env.oracle.state import Arena, Tuning, load, store
@@ -184,7 +184,7 @@ def drawn_by_the_pixel(arena: Arena, size: int) -> np.ndarray:
                 coverage, shade = cover(sprite, dx, dy)
                 pixel = image[(sprite.down.first + k) % size, (sprite.across.first + j) % size]
                 for c, colour in enumerate(sprite.colour):
-                    pixel[c] = blend(int(pixel[c]), colour, coverage, shade, sprite.alpha)
+                    pixel[c] = blend(int(pixel[c]), colour, opacity(coverage, sprite.alpha), shade)
     return image
 
 

@@ -24,25 +24,20 @@ def draws(
     index: int | Words = 0,
 ) -> Words:
     """Return the draw of each row of its arguments: the oracle's, for arrays."""
-    seeds = np.asarray(seed, np.uint64)
+    seeds = np.atleast_1d(np.asarray(seed, np.uint64))
     last = site * 256 + np.asarray(index, np.uint32)
-    return chain(seeds & 0xFFFFFFFF, seeds >> np.uint64(32), episode, tick, last)
+    return chain(seeds & np.uint64(0xFFFFFFFF), seeds >> np.uint64(32), episode, tick, last)
 
 
 def chain(*words: object) -> Words:
-    h = np.zeros((), np.uint32)
+    u32 = np.uint32
+    h = np.zeros(1, u32)
     for word in words:
-        h = (h ^ np.asarray(word).astype(np.uint32)) + np.uint32(0x9E3779B9)
-        h = (h ^ (h >> 16)) * np.uint32(0x21F0AAAD)
-        h = (h ^ (h >> 15)) * np.uint32(0xD35A2D97)
-        h = h ^ (h >> 15)
+        h = (h ^ np.asarray(word).astype(u32)) + u32(0x9E3779B9)
+        h = (h ^ (h >> u32(16))) * u32(0x21F0AAAD)
+        h = (h ^ (h >> u32(15))) * u32(0xD35A2D97)
+        h = h ^ (h >> u32(15))
     return h
-
-
-@pytest.fixture(autouse=True)
-def _wrapping():
-    with np.errstate(over="ignore"):  # uint32 scalars wrap on purpose
-        yield
 
 
 def test_draws_of_this_file_are_those_of_the_oracle():

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirage_env.oracle.arithmetic import f32
-from mirage_env.oracle.pixels import blend, dart, octagon, ring
+from mirage_env.oracle.pixels import blend, dart, octagon, opacity, ring
 from mirage_env.oracle.shapes import Dart, Octagon
 from mirage_env.oracle.sprites import sprites
 from mirage_env.oracle.state import Arena, Tuning
@@ -30,8 +30,8 @@ def picture(arena: Arena, size: int, tuning: Tuning) -> NDArray[np.uint8]:
         else:
             coverage, shade = ring(sprite.shape, dx, dy)
         where = np.ix_((sprite.down.first + rows) % size, (sprite.across.first + columns) % size)
-        under = image[where]
+        under, opaque = image[where], opacity(coverage, sprite.alpha)
         for channel, colour in enumerate(sprite.colour):
-            under[..., channel] = blend(under[..., channel], colour, coverage, shade, sprite.alpha)
+            under[..., channel] = blend(under[..., channel], colour, opaque, shade)
         image[where] = under
     return image.astype(np.uint8)

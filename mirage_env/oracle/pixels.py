@@ -14,7 +14,7 @@ from mirage_env.oracle.arithmetic import f32, trunc
 from mirage_env.oracle.shapes import Dart, Octagon, Ring
 from mirage_env.rules import constants
 
-__all__ = ["blend", "clip", "dart", "octagon", "ring"]
+__all__ = ["blend", "clip", "dart", "octagon", "opacity", "ring"]
 
 C = constants()
 
@@ -55,8 +55,12 @@ def ring(shape: Ring, dx: Any, dy: Any) -> tuple[Any, Any]:
     return clip(trunc(f32(128) - d * shape.steepness)), 256
 
 
-def blend(under: Any, colour: int, coverage: Any, shade: Any, alpha: int) -> Any:
+def opacity(coverage: Any, alpha: int) -> Any:
+    """Return how much of a pixel a sprite hides, from 0 to 256."""
+    return (coverage * alpha) >> 8
+
+
+def blend(under: Any, colour: int, opaque: Any, shade: Any) -> Any:
     """Return one channel of a pixel with a sprite laid over it."""
-    a = (coverage * alpha) >> 8
     c = (colour * shade) >> 8
-    return (under * (256 - a) + c * a) >> 8
+    return (under * (256 - opaque) + c * opaque) >> 8

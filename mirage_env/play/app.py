@@ -151,10 +151,11 @@ class App:
 
     def _action(self) -> int:
         action = self.controls.action()
-        if action or self._pilot is None:
-            self._pilot = None
-            return action
-        return self._pilot()
+        if self._pilot is not None and not action:
+            return self._pilot()
+        if self._pilot is not None:  # a person takes over
+            self._pilot, self.session.restart = None, False
+        return action
 
     def _take(self, event: pygame.event.Event) -> None:
         if event.type == pygame.VIDEORESIZE:
@@ -196,7 +197,7 @@ class App:
             self._fit(shape)
 
     def _fit(self, before: int) -> None:
-        """Give the window the shape for as many worlds as are in view now, the arenas as large as they were."""
+        """Give the window the shape for the worlds in view, their arenas as large as they were."""
         count = len(self.session.visible)
         if count == before:
             return

@@ -77,14 +77,14 @@ PAD_BUTTONS = {0: Button.FIRE, 1: Button.THRUST, 2: Button.FIRE, 3: Button.THRUS
 PAD_COMMANDS = {4: Command.SWITCH, 5: Command.STEP, 6: Command.RESET, 7: Command.PAUSE}
 
 AXIS_ON, AXIS_OFF = 0.5, 0.35
-"""A stick presses beyond the first and lets go within the second, so that it does not chatter between."""
+"""A stick presses beyond the first and lets go within the second: it does not chatter between."""
 
 
 class Controls:
     """What is held down on the keyboard and on all gamepads together.
 
-    A key that was pressed and let go between two ticks counts for the next one: a short tap is never lost. Of left and
-    right the one pressed last wins.
+    A key that was pressed and let go between two ticks counts for the next one: a short tap is
+    never lost. Of left and right the one pressed last wins.
 
     Attributes:
         gamepads: Names of the gamepads plugged in, by their id.

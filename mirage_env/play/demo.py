@@ -1,7 +1,8 @@
-"""A player that plays by itself: it looks at the state of the game, plans some ticks ahead, and presses keys.
+"""A player that plays by itself: from the state of the game it plans some ticks ahead.
 
-It is a planner and no more: it tries each course of turning one way for a while and then thrusting for a while, takes the
-rocks to drift on as they do, and prefers courses that touch nothing and end in a shot that hits.
+It is a planner and no more: it tries each course of turning one way for a while and then thrusting
+for a while, takes the rocks to drift on as they do, and prefers courses that touch nothing and end
+in a shot that hits.
 """
 
 from __future__ import annotations
@@ -35,12 +36,16 @@ THRUSTS = (0, 5, 11)
 class Weights:
     """What a plan is worth; a rock that is hit at once is worth 1."""
 
-    crash: float = 40.0
+    crash: float = 20.0
+    """Lost by touching a rock at the end of the horizon; sooner costs up to three times as much."""
     near: float = 2.0
+    """Lost by nearly touching one."""
     margin: float = 3.0
     """Closer than this to a rock (units, beyond touching) is near."""
     thrust: float = 0.06
+    """Lost by thrusting at all."""
     speed: float = 0.5
+    """Lost for each unit/tick that the speed is off from `cruise`."""
     cruise: float = 0.32
     """The speed it likes, units/tick."""
     patience: float = 26.0
@@ -93,7 +98,7 @@ class Demonstration:
         later = np.arange(len(clear))
         touched = np.flatnonzero((clear < 0.2) & (later >= scene.safe_for))
         if len(touched):
-            value -= w.crash * (1.5 - touched[0] / HORIZON)
+            value -= w.crash * (3 - 2 * touched[0] / HORIZON)
         near = np.clip(1 - clear / w.margin, 0, 1) * (later >= scene.safe_for - 10)
         value -= w.near * float(near.max(initial=0.0))
         if not thrust and scene.rocks:
@@ -152,7 +157,10 @@ class _Scene:
         )
 
     def hit(self, muzzle: NDArray[Any], heading: int, tick: int) -> tuple[int, int]:
-        """Return the slot of the rock that a shot fired at a tick hits first, and after how many ticks; (-1, 0) if none."""
+        """Return what a shot fired at a tick hits first: a rock's slot, and after how many ticks.
+
+        (-1, 0) if it hits none.
+        """
         angle = heading * 2 * np.pi / _RULES.headings
         forward = np.array([np.cos(angle), -np.sin(angle)])
         flown = np.arange(_RULES.bullet_ticks)[:, None]

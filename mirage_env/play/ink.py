@@ -7,7 +7,18 @@ from functools import lru_cache
 from mirage_env.play.library import pygame
 from mirage_env.rules import COLOURS
 
-__all__ = ["ACCENTS", "BACKGROUND", "BRIGHT", "DIM", "FRAME", "QUIET", "Colour", "box", "ships", "text"]
+__all__ = [
+    "ACCENTS",
+    "BACKGROUND",
+    "BRIGHT",
+    "DIM",
+    "FRAME",
+    "QUIET",
+    "Colour",
+    "box",
+    "ships",
+    "text",
+]
 
 Colour = tuple[int, int, int]
 
@@ -36,7 +47,7 @@ def _letters(string: str, height: int, colour: Colour, spacing: int) -> pygame.S
     font = _font(height)
     glyphs = [font.render(letter, True, colour) for letter in string]
     width = sum(glyph.get_width() + spacing for glyph in glyphs) - spacing
-    surface = pygame.Surface((max(width, 1), font.get_height()), pygame.SRCALPHA)
+    surface = pygame.Surface((max(width, 1), font.get_linesize()), pygame.SRCALPHA)
     x = 0
     for glyph in glyphs:
         surface.blit(glyph, (x, 0))
@@ -64,7 +75,7 @@ def text(
         spacing: Between letters, as a share of the height.
         align: "left", "right" or "centre".
     """
-    height = max(round(height), 8)
+    height = max(round(height), 13)
     letters = _letters(string, height, colour, round(spacing * height))
     place = letters.get_rect()
     x, y = round(at[0]), round(at[1])
@@ -90,7 +101,10 @@ def _ship(height: int, colour: Colour) -> pygame.Surface:
 def ships(
     surface: pygame.Surface, lives: int, at: tuple[float, float], height: float, align: str = "left"
 ) -> None:
-    """Draw three ships in a row, those that are lost as shadows; `at` is the middle of the row's left or right edge."""
+    """Draw three ships in a row, those that are lost as shadows.
+
+    `at` is the middle of the row's left edge, or of its right edge, as `align` says.
+    """
     height = max(round(height), 6)
     step = round(height * 1.15)
     x = round(at[0]) if align == "left" else round(at[0]) - 2 * step - height
@@ -110,4 +124,12 @@ def box(
     else:
         pygame.draw.rect(surface, FRAME, place, width=1, border_radius=radius)
     ink = BACKGROUND if filled else QUIET
-    text(surface, string, (place.centerx, place.centery + 1), place.height * 0.62, ink, 0.12, "centre")
+    text(
+        surface,
+        string,
+        (place.centerx, place.centery + 1),
+        place.height * 0.62,
+        ink,
+        0.12,
+        "centre",
+    )

@@ -49,18 +49,18 @@ def layout(width: int, height: int, worlds: int, grain: int = 1) -> Layout:
         grain: An arena is a multiple of so many pixels wide, if it can be.
     """
     beside = worlds == 1 and width > 1.2 * height
-    share_wide = worlds + _MARGIN * (worlds + 1) + (_SIDE + _MARGIN if beside else 0)
+    share_wide = worlds + 2 * _MARGIN * worlds + (_SIDE + _MARGIN if beside else 0)
     share_high = 1 + 2 * _MARGIN + (0 if beside else _STRIP + _FOOT)
     edge = int(min(width / share_wide, height / share_high, LARGEST))
     edge = max(edge - edge % grain or edge, SMALLEST)
     margin, side, strip = (round(share * edge) for share in (_MARGIN, _SIDE, _STRIP))
-    block_wide = worlds * edge + (worlds - 1) * margin + (margin + side if beside else 0)
+    block_wide = worlds * edge + (worlds - 1) * 2 * margin + (margin + side if beside else 0)
     block_high = edge + (0 if beside else strip)
     foot_high = 0 if beside else round(_FOOT * edge)
     left = (width - block_wide) // 2
     top = max((height - foot_high - block_high) // 2, 0)
     arenas = tuple(
-        pygame.Rect(left + i * (edge + margin), top, edge, edge) for i in range(worlds)
+        pygame.Rect(left + i * (edge + 2 * margin), top, edge, edge) for i in range(worlds)
     )
     if beside:
         panels = (pygame.Rect(left + edge + margin, top, side, edge),)
@@ -71,9 +71,9 @@ def layout(width: int, height: int, worlds: int, grain: int = 1) -> Layout:
 
 
 def window_size(edge: int, worlds: int) -> tuple[int, int]:
-    """Return the size of a window in which the arenas are `edge` pixels wide; both sides are even."""
+    """Return the size of a window with arenas `edge` pixels wide; both sides are even."""
     if worlds == 1:
         wide, high = 1 + 3 * _MARGIN + _SIDE, 1 + 2 * _MARGIN
     else:
-        wide, high = worlds + _MARGIN * (worlds + 1), 1 + 2 * _MARGIN + _STRIP + _FOOT
+        wide, high = worlds + 2 * _MARGIN * worlds, 1 + 2 * _MARGIN + _STRIP + _FOOT
     return tuple(2 * (int(share * edge) // 2 + 1) for share in (wide, high))  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""A sitting at the game: worlds that are fed the same keys, one of them or two in view. No pygame here."""
+"""A sitting at the game: worlds that are fed the same keys, one or two in view. No pygame here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ __all__ = ["LINGER", "Playable", "Session"]
 
 LINGER = 60
 """Ticks for which an ended episode stays in view where the player restarts by itself."""
+
+
+OPENING = 16
+"""The history that a dream begins from has at most so many ticks."""
 
 
 class Playable(Protocol):
@@ -42,7 +46,10 @@ class Playable(Protocol):
         ...
 
     def picture(self, size: int) -> NDArray[np.uint8]:
-        """Return the world as it is now, uint8 [edge, edge, 3]: edge is `pixels`, or `size` where that is 0."""
+        """Return the world as it is now, uint8 [edge, edge, 3].
+
+        The edge is `pixels`, or `size` where that is 0.
+        """
         ...
 
 
@@ -87,6 +94,20 @@ class Session:
         self.seed, self.tick, self._ended_for = seed, 0, 0
         for world in self.worlds:
             world.begin(seed)
+        self._meet()
+
+    def _meet(self) -> None:
+        """Let the game idle until it shows what the dream begins with.
+
+        A dream begins from a short history of the game in which no key is pressed; from there on
+        both are played side by side.
+        """
+        game = self.worlds[0]
+        for _ in range(OPENING):
+            if self.likeness() in (None, 99.0):
+                return
+            game.step(0)
+        game.begin(self.seed)  # they never meet: each has its own beginning
 
     @property
     def shown(self) -> Playable:
@@ -158,9 +179,9 @@ class Session:
         return len(self.worlds) > 1
 
     def likeness(self) -> float | None:
-        """Return how alike game and dream are now: the PSNR of their small pictures in dB, at most 99.
+        """Return how alike game and dream are now, None without a dream.
 
-        None without a dream.
+        It is the PSNR of their small pictures in dB, at most 99.
         """
         pixels = next((world.pixels for world in self.worlds if world.pixels), 0)
         if not pixels or len(self.worlds) < 2:

@@ -16,6 +16,9 @@ from mirage_env.play.session import Playable, Session
 __all__ = ["Overlay", "View"]
 
 
+DREAM_SAYS = ("Each frame is made", "by a neural network", "from the last ones", "and your keys.")
+
+
 @dataclass(frozen=True)
 class Overlay:
     """What is to be seen beside the session itself.
@@ -46,8 +49,11 @@ class View:
     ) -> Layout:
         """Draw a session; return where its parts are."""
         overlay = overlay or Overlay()
-        grain = max((world.pixels for world in session.worlds), default=0) or 1
-        places = layout(*surface.get_size(), len(session.visible), grain)
+        grain = (
+            max((world.pixels for world in session.worlds), default=0) or 2
+        )  # videos want even sides
+        width, height = surface.get_size()
+        places = layout(width, height, len(session.visible), grain)
         surface.fill(ink.BACKGROUND)
         for world, arena, panel in zip(session.visible, places.arenas, places.panels, strict=True):
             _draw_world(surface, world, arena)
@@ -59,9 +65,6 @@ class View:
                 again = "press R to play again" if overlay.keys and not session.restart else ""
                 end = f"{world.name} OVER" if len(session.worlds) > 1 else "GAME OVER"
                 _draw_message(surface, arena, places.unit, end, again)
-            elif session.paused:
-                help_ = "P goes on    N plays one tick" if overlay.keys else ""
-                _draw_message(surface, arena, places.unit, "PAUSED", help_, dark=False)
         if not places.beside:
             _draw_foot(surface, session, places, overlay)
         if overlay.help:
@@ -70,7 +73,7 @@ class View:
 
 
 def _draw_world(surface: pygame.Surface, world: Playable, arena: pygame.Rect) -> None:
-    """Draw a world into its square: at the square's size if it can, else its own pixels as even squares."""
+    """Draw a world into its square: at the square's size, or its own pixels as even squares."""
     picture = world.picture(arena.width)
     pygame.draw.rect(surface, ink.FRAME, arena.inflate(2, 2), width=1)
     pygame.draw.rect(surface, (0, 0, 0), arena)
@@ -78,7 +81,9 @@ def _draw_world(surface: pygame.Surface, world: Playable, arena: pygame.Rect) ->
     factor = arena.width // drawn.get_width()
     if factor > 1:
         drawn = pygame.transform.scale_by(drawn, factor)
-    surface.blit(drawn, drawn.get_rect(center=arena.center), drawn.get_rect())
+    surface.set_clip(arena)
+    surface.blit(drawn, drawn.get_rect(center=arena.center))
+    surface.set_clip(None)
 
 
 def _surface(picture: NDArray[np.uint8]) -> pygame.Surface:
@@ -96,7 +101,9 @@ def _draw_side_panel(
 ) -> None:
     x, y = panel.left + 8 * unit, panel.top + 16 * unit
     ink.text(surface, "MIRAGE", (x, y), 38 * unit, ink.BRIGHT, 0.22)
-    _draw_switch(surface, session, pygame.Rect(x, y + 36 * unit, panel.width - 16 * unit, 34 * unit))
+    _draw_switch(
+        surface, session, pygame.Rect(x, y + 36 * unit, panel.width - 16 * unit, 34 * unit)
+    )
 
     y += 132 * unit
     ink.text(surface, "SCORE", (x, y), 20 * unit, ink.DIM, 0.18)
@@ -111,8 +118,12 @@ def _draw_side_panel(
         ink.text(surface, "LIVES", (x, y), 20 * unit, ink.DIM, 0.18)
         ink.ships(surface, world.lives, (x, y + 34 * unit), 34 * unit)
     else:
-        for i, line in enumerate(("Each frame is made", "by a neural network", "from the last ones", "and your keys.")):
+        for i, line in enumerate(DREAM_SAYS):
             ink.text(surface, line, (x, y + 22 * i * unit), 21 * unit, ink.DIM)
+
+    if session.paused:
+        place = pygame.Rect(x, y + 96 * unit, panel.width - 16 * unit, 34 * unit)
+        ink.box(surface, "PAUSED", place, ink.BRIGHT, filled=True)
 
     bottom = panel.bottom - 14 * unit
     ink.text(surface, _facts(session, overlay), (x, bottom), 19 * unit, ink.QUIET, 0.06)
@@ -151,16 +162,23 @@ def _draw_strip(
     if world.lives is not None:
         ink.ships(surface, world.lives, (label.right + 24 * unit, middle), 36 * unit)
     if world.wave is not None:
-        ink.text(surface, f"WAVE {world.wave}", (label.right + 190 * unit, middle), 24 * unit, ink.DIM, 0.12)
+        ink.text(
+            surface,
+            f"WAVE {world.wave}",
+            (label.right + 190 * unit, middle),
+            24 * unit,
+            ink.DIM,
+            0.12,
+        )
     ink.text(surface, str(world.score), (panel.right, middle), 62 * unit, ink.BRIGHT, 0, "right")
 
 
-def _draw_foot(
-    surface: pygame.Surface, session: Session, places: Layout, overlay: Overlay
-) -> None:
+def _draw_foot(surface: pygame.Surface, session: Session, places: Layout, overlay: Overlay) -> None:
     foot, unit = places.foot, places.unit
     y = foot.centery
     left = overlay.notice
+    if session.paused and not left:
+        left = "PAUSED    P goes on    N plays one tick"
     likeness = session.likeness() if session.both else None
     if not left and likeness is not None:
         left = "same picture" if likeness >= 99 else f"alike to {likeness:.0f} dB"
@@ -175,11 +193,11 @@ def _facts(session: Session, overlay: Overlay) -> str:
 
 
 def _draw_message(
-    surface: pygame.Surface, arena: pygame.Rect, unit: float, title: str, line: str, dark: bool = True
+    surface: pygame.Surface, arena: pygame.Rect, unit: float, title: str, line: str
 ) -> None:
     """Write over an arena, which is darkened so that the words can be read."""
     shade = pygame.Surface(arena.size, pygame.SRCALPHA)
-    shade.fill((*ink.BACKGROUND, 170 if dark else 110))
+    shade.fill((*ink.BACKGROUND, 170))
     surface.blit(shade, arena)
     x, y = arena.center
     ink.text(surface, title, (x, y - 14 * unit), 58 * unit, ink.BRIGHT, 0.16, "centre")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from mirage_env.env import MirageEnv, WorldEnv
+from mirage_env.env import MirageEnv
 from mirage_env.errors import import_extra
 
 __all__ = ["DreamWorld", "GameWorld", "load_dream"]
@@ -57,3 +58,55 @@ class GameWorld:
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the raw state (see docs/rules.md), for a player that sees more than pixels."""
         return self.env.state()
+
+
+class DreamWorld:
+    """The dream of the game; see `mirage_env.play.session.Playable`.
+
+    It counts neither lives nor waves: the network draws them, and nothing here knows them.
+    """
+
+    name = "DREAM"
+    lives: int | None = None
+    wave: int | None = None
+
+    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+        """Show a dream.
+
+        Args:
+            env: Gives pictures uint8 [pixels, pixels, 3] and has the actions of the game.
+        """
+        self.env = env
+        self.score = 0
+        self.over = False
+        self._picture = np.zeros((64, 64, 3), np.uint8)
+        self.pixels = 64
+
+    def begin(self, seed: int) -> None:
+        """Begin an episode."""
+        self._picture, _ = self.env.reset(seed=seed)
+        self.pixels = self._picture.shape[0]
+        self.score, self.over = 0, False
+
+    def step(self, action: int) -> None:
+        """Dream one tick."""
+        self._picture, reward, terminated, truncated, _ = self.env.step(action)
+        self.score += round(float(reward))
+        self.over = terminated or truncated
+
+    def picture(self, size: int) -> NDArray[np.uint8]:
+        """Return what the network drew, whatever the size."""
+        return self._picture
+
+
+def load_dream(model: str | None = None) -> DreamWorld:
+    """Load the dream of a model, or of the default one.
+
+    Raises:
+        MissingExtraError: Without what runs a model.
+        ValueError: If there is no such model, or its weights are not what they should be.
+        OSError: If its weights cannot be read.
+    """
+    mirage_wm = import_extra("mirage_wm", "wm", "the dream")
+    choice = {} if model is None else {"model": model}
+    return DreamWorld(mirage_wm.DreamEnv(max_episode_steps=FOREVER, **choice))

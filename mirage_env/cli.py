@@ -1,0 +1,156 @@
+"""The command `mirage`.
+
+Each subcommand is a frozen dataclass whose docstring is its help. What it needs is imported when it
+runs, so that ``mirage --help`` is quick and needs no display, no PyTorch and no pygame.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+import gymnasium
+import numpy as np
+
+import mirage_env
+from mirage_env.backends import BACKEND_NAMES, make
+from mirage_env.errors import BackendUnavailableError, import_extra
+from mirage_env.play.settings import Settings
+from mirage_env.rules import Rules, tuning
+from mirage_env.simulator import SimulatorConfig
+
+__all__ = ["Dream", "Evaluate", "Play", "Train", "Version", "main"]
+
+OK, FAILED, INTERRUPTED = 0, 1, 130  # the parser of arguments exits with 2
+
+
+@dataclass(frozen=True)
+class Play(Settings):
+    """Play the game in a window; Tab switches to its dream, H lists the keys.
+
+    Where there is no display, a demonstration plays and is written to videos/mirage.mp4.
+
+    Example: mirage play
+
+    Example: mirage play --record mirage.gif --both --seconds 8 --size 256
+    """
+
+    dream: bool = True
+    """Dream along, so that Tab can switch to the dream."""
+
+    def run(self) -> int:
+        """Play, or record."""
+        start = import_module("mirage_env.play.start")
+        return start.play(self, dream="if possible" if self.dream else "none")
+
+
+@dataclass(frozen=True)
+class Dream(Settings):
+    """Play the dream: a neural network makes each frame from the last ones and your keys.
+
+    Tab switches to the game, which is fed the same keys; H lists the keys.
+
+    Example: mirage dream
+
+    Example: mirage dream --record dream.mp4 --seconds 20
+    """
+
+    def run(self) -> int:
+        """Dream, or record."""
+        start = import_module("mirage_env.play.start")
+        return start.play(self, first="DREAM", dream="needed")
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a model to dream, on data that the simulator makes on the way.
+
+    Example: mirage train --help
+    """
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure how well a model dreams.
+
+    Example: mirage evaluate --help
+    """
+
+
+@dataclass(frozen=True)
+class Version:
+    """Print the versions of the package and of the rules, and which backends run here.
+
+    Example: mirage version
+    """
+
+    def run(self) -> int:
+        """Print them."""
+        print(f"mirage {mirage_env.__version__}, rules version {mirage_env.RULES_VERSION}")
+        for name in BACKEND_NAMES:
+            if name != "auto":
+                print(f"backend {name}: {_availability(name)}")
+        return OK
+
+
+DELEGATED = {"train": "mirage_wm.train", "evaluate": "mirage_wm.evaluate"}
+"""Subcommands that have a `main(arguments)` of their own, and the modules it is in."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    Args:
+        arguments: Without the command's own name; those of the process by default.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        print("mirage: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # such as `mirage --help | head -1`: nobody reads on
+        sys.stdout = open(os.devnull, "w")  # so that the last flush finds one
+        return FAILED
+    except (ValueError, OSError, ImportError, gymnasium.error.Error) as error:
+        print(f"mirage: {' '.join(str(error).split())}", file=sys.stderr)
+        return FAILED
+    except SystemExit as stop:  # argument parsers leave by it
+        return stop.code if isinstance(stop.code, int) else OK if stop.code is None else FAILED
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments and arguments[0] in DELEGATED:
+        return _delegate(arguments[0], arguments[1:])
+    if arguments == ["--version"]:
+        return Version().run()
+    tyro = import_extra("tyro", "cli", "the command mirage")
+    chosen = tyro.extras.subcommand_cli_from_dict(
+        {"play": Play, "dream": Dream, "train": Train, "evaluate": Evaluate, "version": Version},
+        prog="mirage",
+        description="An arcade game, and a dream of it inside a small neural network.",
+        args=arguments or ["--help"],
+    )
+    return chosen.run()
+
+
+def _delegate(name: str, arguments: list[str]) -> int:
+    import_extra("torch", "wm", f"mirage {name}")
+    sys.argv[0] = f"mirage {name}"  # what its own help calls it
+    code = import_module(DELEGATED[name]).main(arguments)
+    return code if isinstance(code, int) else OK
+
+
+def _availability(backend: str) -> str:
+    try:
+        make(backend, SimulatorConfig(np.array([tuning(Rules())], np.int32))).close()
+    except BackendUnavailableError as error:
+        return f"no ({' '.join(str(error).split())})"
+    return "yes"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

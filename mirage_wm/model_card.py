@@ -1,0 +1,171 @@
+"""A model's page, ``NAME.md``, written from its card by ``python -m mirage_wm.model_card``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from mirage_env.errors import import_extra
+from mirage_wm.weights import Card, card_path, read_card
+
+__all__ = ["PageConfig", "main", "page", "write_card_page"]
+
+HORIZONS = ("1", "5", "10", "20", "30", "60")
+
+HEAD = Template("""\
+# $name
+
+A network that has learned Mirage from pixels and keys. From the last $context frames (64x64) and
+actions it predicts the next frame, as a change of the last one, the reward and whether the episode
+ends.
+
+- **Net**: U-Net on a torus, $parameters parameters, levels of $widths channels, $blocks residual
+  blocks a level and way, circular padding throughout, FiLM on the actions. Rewards and endings are
+  read off the lowest level.
+- **File**: fp16 safetensors, rules version $rules_version, SHA-256
+  `$sha256`.
+""")
+
+TRAINING = Template("""\
+- **Data**: played by the simulator during the training and thrown away, $windows windows, seeds
+  below 2^62. A mixture of players presses the keys (random keys, aimed shooting, dodging, fleeing,
+  idling; `mirage_wm/behaviours.py`), a share of the episodes begins at a later wave with fewer
+  lives, and rare events are drawn more often (`mirage_wm/windows.py`).
+- **Recipe**: $steps steps of $batch windows on $device. $mse mean squared error, $log its
+  logarithm, $rollouts rollouts of $frames own frames. AdamW, learning rate $peak, in the rollouts
+  $rollout_peak; averaged weights (decay $ema).
+""")
+
+LIMITS = """
+## Limits
+
+- It is a regression. Where the next wave appears is drawn by chance and cannot be foretold, so it
+  averages over the places, and a dream can lose its rocks once a wave is shot.
+- Small errors add up: the later frames of a dream are right in kind, not in place.
+- It knows the standard rules alone, in pictures of 64x64.
+- It tells apart the rewards that one bullet or two can gain in a tick, and no others.
+"""
+
+FIGURES = Template("""
+## Figures
+
+On held-out play (seeds from 2^62), measured on $device by
+`python -m mirage_wm.evaluate --write-card`. PSNR in dB of pictures rounded to uint8, at most $best;
+intervals of 95 %.
+
+| | mean of the frames' PSNR | PSNR of the mean squared error | n | last real frame shown again |
+|---|---|---|---|---|
+$rows
+
+After $frames dreamt frames (n = $n): sharpness $sharpness of the game's; the ship, or its
+explosion, is to be seen in $shown of dreams (in the game $shown_in_game).
+Rewards told exactly: $rewards.
+""")
+
+
+@dataclass(frozen=True)
+class PageConfig:
+    """Write a model's page from its card.
+
+    Attributes:
+        model: Name of a model that comes with the project, or path of a .safetensors file.
+    """
+
+    model: str = "v1"
+
+
+def page(card: Card) -> str:
+    """Return a model's page as Markdown: what it is, how it was made, what it reaches."""
+    head = HEAD.substitute(
+        name=card.name,
+        context=card.architecture["context"],
+        parameters=f"{card.parameters:,}",
+        widths=", ".join(map(str, card.architecture["widths"])),
+        blocks=card.architecture["blocks"],
+        rules_version=card.rules_version,
+        sha256=card.sha256,
+    )
+    return head + _training(card.training) + _figures(card.figures) + LIMITS
+
+
+def _training(training: dict[str, Any]) -> str:
+    if not training:
+        return ""
+    config = training["config"]
+    schedule = config["schedule"]
+    return TRAINING.substitute(
+        windows=f"{training['windows']:,}",
+        steps=f"{training['steps']:,}",
+        batch=config["batch"],
+        device=training["device"],
+        mse=f"{schedule['shares'][0]:.0%}",
+        log=f"{schedule['shares'][1]:.0%}",
+        rollouts=f"{schedule['shares'][2]:.0%}",
+        frames=config["rollout"],
+        peak=f"{schedule['peak']:g}",
+        rollout_peak=f"{schedule['rollout_peak']:g}",
+        ema=config["ema"],
+    )
+
+
+def _figures(figures: dict[str, Any]) -> str:
+    if not figures:
+        return "\nNot evaluated yet: `python -m mirage_wm.evaluate --write-card`.\n"
+    one, dream, far = figures["one_step"], figures["dream"], figures["long"]
+    rows = [_row("one step", one["model"], one["copy"])]
+    for k in HORIZONS:
+        if k in dream["model"]:
+            rows.append(_row(f"frame {k} of a dream", dream["model"][k], dream["copy"][k]))
+    rows += [_row(f"one step: {name}", event, None) for name, event in figures["events"].items()]
+    told = [
+        f"{name} {figures['events'][name]['reward_right']:.0%}"
+        for name in ("plain", "large", "medium", "small")
+        if name in figures["events"]
+    ]
+    return FIGURES.substitute(
+        device=figures["device"],
+        best=f"{figures['best_psnr']:.1f}",
+        rows="\n".join(rows),
+        frames=far["frames"],
+        n=far["n"],
+        sharpness=f"{far['sharpness']:.3f}",
+        shown=f"{far['ship_shown']:.1%}",
+        shown_in_game=f"{far['ship_shown_in_game']:.1%}",
+        rewards=", ".join(told),
+    )
+
+
+def _row(name: str, model: dict[str, Any], copy: dict[str, Any] | None) -> str:
+    low, high = model["psnr_of_mean_ci"]
+    beside = f"{copy['mean_psnr']:.2f} / {copy['psnr_of_mean']:.2f}" if copy else ""
+    return (
+        f"| {name} | {model['mean_psnr']:.2f} ± {model['mean_psnr_ci']:.2f} | "
+        f"{model['psnr_of_mean']:.2f} ({low:.2f} to {high:.2f}) | {model['n']:,} | {beside} |"
+    )
+
+
+def write_card_page(path: Path) -> Path:
+    """Write the page beside the card at `path`; return where it is."""
+    target = path.with_suffix(".md")
+    target.write_text(page(read_card(path)))
+    return target
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write a page from the command line; return the exit code."""
+    tyro = import_extra("tyro", "wm", "the command line")
+    config = tyro.cli(PageConfig, args=argv, description=__doc__)
+    try:
+        print(f"wrote {write_card_page(card_path(config.model))}")
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,129 @@
+"""Write the graph of a model for onnxruntime: ``python -m mirage_wm.onnx_graph --model v1``.
+
+The file holds the net's operations and none of its weights (about 100 kB); it is made once, when a
+model is published, by someone who has the package onnx. Playing needs onnxruntime alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mirage_env.errors import import_extra
+from mirage_wm.weights import WeightsError, card_path, load_model, load_tensors
+
+__all__ = ["GraphConfig", "main", "write_graph"]
+
+
+@dataclass(frozen=True)
+class GraphConfig:
+    """Write the graph of a model beside its weights, for playing by onnxruntime.
+
+    Attributes:
+        model: Name of a model that comes with the project, or path of a .safetensors file.
+    """
+
+    model: str = "v1"
+
+
+def write_graph(model: str | Path) -> Path:
+    """Write ``NAME.onnx`` beside a model's weights and its SHA-256 on the card; return its path."""
+    onnx = import_extra("onnx", "wm", "writing a graph for onnxruntime")
+    import_extra("onnxscript", "wm", "writing a graph for onnxruntime")
+    graph = _traced(load_model(model))
+    names = set(load_tensors(model)[1])
+    kept = {tensor.name.removeprefix("model.") for tensor in graph.graph.initializer}
+    if not names <= kept:
+        raise WeightsError(
+            f"the exporter renamed {sorted(names - kept)[0]}: take another version of PyTorch or "
+            "onnxscript"
+        )
+    renamed = {
+        tensor.name: tensor.name.removeprefix("model.") for tensor in graph.graph.initializer
+    }
+    for tensor in graph.graph.initializer:
+        tensor.name = renamed[tensor.name]
+        if tensor.name in names:
+            for field in ("raw_data", "float_data", "external_data"):
+                tensor.ClearField(field)
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            # Where it is, for readers; the program gives the checked values itself.
+            location = tensor.external_data.add()
+            location.key, location.value = "location", card_path(model).stem + ".safetensors"
+    for node in graph.graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for part in (*graph.graph.initializer, *graph.graph.input, *graph.graph.output):
+        del part.metadata_props[:]
+    del graph.graph.value_info[:], graph.metadata_props[:], graph.graph.metadata_props[:]
+    data = graph.SerializeToString(deterministic=True)
+    path = card_path(model).with_suffix(".onnx")
+    path.write_bytes(data)
+    card, _ = load_tensors(model)
+    replace(card, graph_sha256=hashlib.sha256(data).hexdigest()).write(card_path(model))
+    return path
+
+
+def _traced(model: Any) -> Any:
+    """Return the ONNX model (a protobuf) of frames uint8 and actions int64 to frames and logits."""
+    import torch
+
+    from mirage_wm.regression import to_context
+
+    class Traced(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, frames: torch.Tensor, actions: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            frame, reward, terminated = self.model(to_context(frames), actions)
+            return frame.permute(0, 2, 3, 1), reward, terminated
+
+    context = model.config.context
+    example = torch.zeros(2, context, 64, 64, 3, dtype=torch.uint8), torch.zeros(2, context).long()
+    batch = torch.export.Dim("batch", min=1, max=65536)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            program = torch.onnx.export(
+                Traced().eval(),
+                example,
+                input_names=["frames", "actions"],
+                output_names=["frame", "reward", "terminated"],
+                dynamic_shapes=({0: batch}, {0: batch}),
+                dynamo=True,
+                external_data=False,
+                # The optimiser would merge and rename weights; onnxruntime optimises when it loads.
+                optimize=False,
+                opset_version=18,
+                verbose=False,
+            )
+        finally:
+            logging.disable(logging.NOTSET)
+    if program is None:
+        raise WeightsError("the exporter gave no graph")
+    return program.model_proto
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write a graph from the command line; return the exit code."""
+    tyro = import_extra("tyro", "wm", "the command line")
+    config = tyro.cli(GraphConfig, args=argv, description=__doc__)
+    try:
+        print(f"wrote {write_graph(config.model)}")
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,216 @@
+"""One step of a dream, by PyTorch or, on a CPU and there twice as fast, by onnxruntime.
+
+Both read the same checked weights. onnxruntime has the graph of the net from ``NAME.onnx`` (see
+`mirage_wm.onnx_graph`), which holds no weights: they are given to it from the safetensors file, so
+there is one copy of them and one hash.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mirage_env.errors import import_extra
+from mirage_wm.rewards import REWARDS
+from mirage_wm.weights import Card, WeightsError, graph_bytes, load_model, load_tensors
+
+__all__ = ["OnnxPredictor", "Predictor", "TorchPredictor", "make_predictor"]
+
+
+class Predictor(Protocol):
+    """Predicts one step of n dreams. Frames stay where it computes, in arrays of its own kind.
+
+    Attributes:
+        card: Of the weights.
+        context: Frames, and actions, that it sees.
+    """
+
+    card: Card
+    context: int
+
+    def take(self, frames: NDArray[np.uint8]) -> Any:
+        """Return frames from the host as an array of its own kind."""
+        ...
+
+    def give(self, frames: Any) -> NDArray[np.uint8]:
+        """Return frames of its own kind as an array of the host."""
+        ...
+
+    def append(self, seen: Any, frames: Any) -> Any:
+        """Return seen [n, context, ...] without the oldest and with the newest frames [n, ...]."""
+        ...
+
+    def predict(
+        self, seen: Any, actions: NDArray[np.int64]
+    ) -> tuple[Any, NDArray[np.int32], NDArray[np.bool_]]:
+        """Return the next frames, the likeliest rewards, and who more likely ends than not."""
+        ...
+
+
+class OnnxPredictor:
+    """Runs the graph of a net in onnxruntime on the CPU."""
+
+    def __init__(self, model: str | Path, threads: int = 0) -> None:
+        """Load the weights and the graph.
+
+        Args:
+            model: Name or path (see `mirage_wm.weights`).
+            threads: To compute with; 0 takes one for each core.
+
+        Raises:
+            WeightsError: If weights or graph cannot be used.
+            MissingExtraError: Without onnxruntime.
+        """
+        ort = import_extra("onnxruntime", "wm", "runtime='onnx'")
+        self.card, tensors = load_tensors(model)
+        self.context: int = self.card.architecture["context"]
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        # Threads that wait for the next frame of a game should sleep.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        values = [ort.OrtValue.ortvalue_from_numpy(array) for array in tensors.values()]
+        options.add_external_initializers(list(tensors), values)
+        try:
+            self._session = ort.InferenceSession(
+                graph_bytes(model, self.card), options, providers=["CPUExecutionProvider"]
+            )
+        except WeightsError:
+            raise
+        except Exception as error:  # onnxruntime raises classes of its own for each way to fail
+            raise WeightsError(f"onnxruntime cannot run {self.card.name}: {error}") from error
+
+    def take(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """See `Predictor.take`."""
+        return frames
+
+    def give(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """See `Predictor.give`."""
+        return frames
+
+    def append(self, seen: NDArray[np.uint8], frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """See `Predictor.append`."""
+        return np.concatenate([seen[:, 1:], frames[:, None]], 1)
+
+    def predict(
+        self, seen: NDArray[np.uint8], actions: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.bool_]]:
+        """See `Predictor.predict`."""
+        frame, reward, terminated = self.outputs(seen, actions)
+        shown = np.clip(np.rint(frame * 255), 0, 255).astype(np.uint8)
+        return shown, np.array(REWARDS, np.int32)[reward.argmax(1)], terminated > 0
+
+    def outputs(self, seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> list[NDArray[Any]]:
+        """Return what the net gives: frames float32 [n, 64, 64, 3], and the logits."""
+        return self._session.run(None, {"frames": seen, "actions": actions})
+
+
+class TorchPredictor:
+    """Runs the model in PyTorch; on a GPU in bf16."""
+
+    def __init__(self, model: str | Path, device: str = "cpu", threads: int = 0) -> None:
+        """Load the weights.
+
+        Args:
+            model: Name or path (see `mirage_wm.weights`).
+            device: Of PyTorch, such as "cpu" or "cuda:1".
+            threads: To compute with on the CPU; 0 leaves PyTorch's setting.
+
+        Raises:
+            WeightsError: If the weights cannot be used.
+            MissingExtraError: Without PyTorch.
+        """
+        self._torch = torch = import_extra("torch", "wm", "runtime='torch'")
+        self.card, _ = load_tensors(model)
+        self._model = load_model(model, device)
+        self.context = self._model.config.context
+        self.device = torch.device(device)
+        if threads and self.device.type == "cpu":
+            torch.set_num_threads(threads)
+
+    def take(self, frames: NDArray[np.uint8]) -> Any:
+        """See `Predictor.take`."""
+        return self._torch.from_numpy(frames).to(self.device)
+
+    def give(self, frames: Any) -> NDArray[np.uint8]:
+        """See `Predictor.give`."""
+        return frames.cpu().numpy()
+
+    def append(self, seen: Any, frames: Any) -> Any:
+        """See `Predictor.append`."""
+        return self._torch.cat([seen[:, 1:], frames[:, None]], 1)
+
+    def predict(
+        self, seen: Any, actions: NDArray[np.int64]
+    ) -> tuple[Any, NDArray[np.int32], NDArray[np.bool_]]:
+        """See `Predictor.predict`."""
+        torch = self._torch
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+            frame, reward, terminated = self._model.predict(
+                seen, torch.from_numpy(actions).to(self.device)
+            )
+        return frame, reward.cpu().numpy(), terminated.cpu().numpy()
+
+
+def make_predictor(
+    model: str | Path = "v1", device: str = "auto", runtime: str = "auto", threads: int = 0
+) -> Predictor:
+    """Return the fastest predictor that runs here.
+
+    Args:
+        model: Name or path (see `mirage_wm.weights`).
+        device: "auto" (a GPU if PyTorch has one), "cpu", "cuda" or "cuda:N".
+        runtime: "auto" (onnxruntime on the CPU, where it and the model's graph are there), "onnx"
+            or "torch".
+        threads: To compute with on the CPU; 0 takes one for each core.
+
+    Raises:
+        ValueError: For a device or a runtime that there is not, or weights that cannot be used.
+        MissingExtraError: Without PyTorch and onnxruntime.
+    """
+    if runtime not in ("auto", "onnx", "torch"):
+        raise ValueError(f"runtime must be one of 'auto', 'onnx', 'torch', got {runtime!r}")
+    if device != "auto" and device != "cpu" and not device.startswith("cuda"):
+        raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {device!r}")
+    if runtime == "onnx" and device.startswith("cuda"):
+        raise ValueError(f"runtime='onnx' computes on the CPU, got device={device!r}")
+    if device != "cpu" and runtime != "onnx":
+        device = _gpu_or_cpu(device)
+    if device.startswith("cuda") or runtime == "torch":
+        return TorchPredictor(model, device, threads)
+    if runtime == "auto" and not _onnx_runs(model):
+        return TorchPredictor(model, "cpu", threads)
+    return OnnxPredictor(model, threads)
+
+
+def _gpu_or_cpu(device: str) -> str:
+    """Return the GPU that was asked for, or for "auto" the GPU or CPU there is."""
+    if device == "auto":
+        try:
+            import torch
+        except ImportError:
+            return "cpu"
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    torch = import_extra("torch", "wm", f"device={device!r}")
+    index = device.removeprefix("cuda").removeprefix(":") or "0"
+    if not (index.isdigit() and int(index) < torch.cuda.device_count()):
+        raise ValueError(
+            f"device={device!r} was asked for and PyTorch finds {torch.cuda.device_count()} CUDA "
+            "devices here: take device='cpu'"
+        )
+    return device
+
+
+def _onnx_runs(model: str | Path) -> bool:
+    """Return whether onnxruntime is installed and this model has a graph."""
+    import importlib.util
+
+    from mirage_wm.weights import card_path
+
+    return (
+        importlib.util.find_spec("onnxruntime") is not None
+        and card_path(model).with_suffix(".onnx").is_file()
+    )

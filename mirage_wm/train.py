@@ -1,0 +1,123 @@
+"""Train v1, on a GPU in a quarter of an hour; on a CPU it works too, slowly.
+
+    python -m mirage_wm.train --out runs/v1 --budget.total-minutes 16
+    python -m mirage_wm.train --out runs/v1 --budget.total-minutes 16 --budget.minutes 8 --resume
+    # in parts
+
+Data is played while the model learns (`mirage_wm.windows`). A run writes to its folder:
+``checkpoint.pt`` to go on from, ``NAME.safetensors`` and its card with the averaged weights so far,
+``log.csv``, and tensorboard's files where asked for.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from mirage_env.errors import import_extra
+
+for module in ("torch", "tqdm", "safetensors"):  # Says so clearly where one is missing.
+    import_extra(module, "wm", "training")
+
+import torch  # noqa: E402
+from tqdm import tqdm  # noqa: E402
+
+from mirage_wm.held_out import films  # noqa: E402
+from mirage_wm.schedule import RunningBudget  # noqa: E402
+from mirage_wm.trainer import TrainConfig, Trainer  # noqa: E402
+from mirage_wm.training_log import TrainingLog  # noqa: E402
+
+__all__ = ["main", "train"]
+
+
+def train(config: TrainConfig, began: float | None = None) -> Trainer:
+    """Train as `config` says; return the trainer at the end (closed).
+
+    Args:
+        config: The run.
+        began: When this call began by `time.monotonic`, if its minutes count from before now.
+    """
+    if not config.resume and (config.out / "checkpoint.pt").exists():
+        raise ValueError(
+            f"{config.out} holds a run already: go on with it by --resume, or take another --out"
+        )
+    began = time.monotonic() if began is None else began
+    trainer = Trainer(config)
+    try:
+        with _stop_signals() as stopped:
+            _loop(trainer, config.budget.start(trainer.progress, trainer.step, began), stopped)
+            trainer.save()
+    finally:
+        trainer.store.close()
+    return trainer
+
+
+def _loop(trainer: Trainer, budget: RunningBudget, stopped: Callable[[], bool]) -> None:
+    config = trainer.config
+    watched = films(config.validate_films, 10).to(trainer.device) if config.validate_films else None
+    losses = torch.zeros(3)
+    log = TrainingLog(config, trainer.step)
+    saved = measured = time.monotonic()
+    with tqdm(
+        total=100, unit="%", disable=None, bar_format="{l_bar}{bar}| {elapsed}{postfix}"
+    ) as bar:
+        while not stopped() and not budget.spent(trainer.step):
+            losses = trainer.train_step(budget.progress(trainer.step))
+            bar.update(100 * trainer.progress - bar.n)
+            now = time.monotonic()
+            if now - measured > config.validate_seconds:
+                log.write(trainer, losses, watched, bar)
+                measured = time.monotonic()
+            if now - saved > config.save_seconds:
+                trainer.save()
+                saved = time.monotonic()
+        if trainer.step > log.step:
+            trainer.progress = budget.progress(trainer.step)
+            log.write(trainer, losses, watched, bar)
+    log.close()
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """Turn SIGINT and SIGTERM into a wish to stop after the step; a second one stops at once."""
+    wish = threading.Event()
+
+    def stop(number: int, frame: Any) -> None:
+        wish.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    if threading.current_thread() is not threading.main_thread():
+        yield wish.is_set
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield wish.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train from the command line; return the exit code."""
+    began = time.monotonic()
+    tyro = import_extra("tyro", "wm", "the command line")
+    config = tyro.cli(TrainConfig, args=argv, description=__doc__)
+    try:
+        trainer = train(config, began)
+    except (ValueError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(
+        f"{trainer.step} steps, {trainer.progress:.1%} of the run; "
+        f"weights in {config.out / config.name}.safetensors"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,95 @@
+"""What a training run says of itself: on the screen, in log.csv and in tensorboard."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from typing import Any
+
+import torch
+
+from mirage_env.errors import import_extra
+from mirage_wm.held_out import Films, dream_along
+from mirage_wm.scores import frame_errors, score
+from mirage_wm.trainer import TrainConfig, Trainer
+
+__all__ = ["TrainingLog", "validate"]
+
+
+@torch.no_grad()
+def validate(trainer: Trainer, watched: Films) -> dict[str, float]:
+    """Measure the averaged weights on held-out films: one step, and the tenth frame of a dream."""
+    with trainer.autocast():
+        frames, _, _ = dream_along(trainer.average, watched)
+    errors = frame_errors(frames, watched.frames[:, -frames.shape[1] :]).cpu().numpy()
+    one, last = score(errors[:, 0]), score(errors[:, -1])
+    return {
+        "psnr_1": one.mean_psnr,
+        "psnr_1_of_mean": one.psnr_of_mean,
+        "psnr_10": last.mean_psnr,
+        "psnr_10_of_mean": last.psnr_of_mean,
+    }
+
+
+class TrainingLog:
+    """A line for each measurement: on the screen, in log.csv and, if asked for, in tensorboard."""
+
+    def __init__(self, config: TrainConfig, step: int) -> None:
+        self.config, self.step, self.since = config, step, time.monotonic()
+        config.out.mkdir(parents=True, exist_ok=True)
+        self.file = (config.out / "log.csv").open("a", newline="")
+        self.board = None
+        if config.tensorboard:
+            module = import_extra("torch.utils.tensorboard", "wm", "--tensorboard")
+            self.board = module.SummaryWriter(str(config.out))
+
+    def write(
+        self, trainer: Trainer, losses: torch.Tensor, watched: Films | None, bar: Any
+    ) -> None:
+        """Measure, and write a line; raise `FloatingPointError` if the loss is not finite."""
+        loss, error, norm = losses.tolist()
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss is not a number at step {trainer.step}: go on from the last checkpoint "
+                "with a smaller --schedule.peak"
+            )
+        seconds = max(time.monotonic() - self.since, 1e-9)
+        row: dict[str, Any] = {
+            "step": trainer.step,
+            "progress": round(trainer.progress, 4),
+            "stage": trainer.config.schedule.stage(trainer.progress).value,
+            "rate": trainer.optimizer.param_groups[0]["lr"],
+            "loss": loss,
+            "error": error,
+            "norm": norm,
+            "windows_per_second": (trainer.step - self.step) * self.config.batch / seconds,
+            "waited_share": trainer.store.waited / seconds,
+            **(validate(trainer, watched) if watched else {}),
+        }
+        trainer.store.waited = 0.0
+        writer = csv.DictWriter(self.file, row)
+        if self.file.tell() == 0:
+            writer.writeheader()
+        writer.writerow(row)
+        self.file.flush()
+        shown = {
+            k: f"{v:.3g}" if k in ("rate", "loss", "norm", "error") else v for k, v in row.items()
+        }
+        bar.write(
+            " ".join(
+                f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in shown.items()
+            )
+        )
+        bar.set_postfix_str(f"{row['windows_per_second']:,.0f} windows/s")
+        if self.board is not None:
+            for key, value in row.items():
+                if not isinstance(value, str):
+                    self.board.add_scalar(key, value, trainer.step)
+        self.step, self.since = trainer.step, time.monotonic()
+
+    def close(self) -> None:
+        """Close the files."""
+        self.file.close()
+        if self.board is not None:
+            self.board.close()

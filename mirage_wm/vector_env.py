@@ -1,0 +1,134 @@
+"""The dream as a Gymnasium vector environment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Never
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from mirage_env import checks
+from mirage_env.errors import refuse_keywords
+from mirage_env.observations import picture_space
+from mirage_env.rules import Rules
+from mirage_env.simulator import Autoreset
+from mirage_env.world_vector_env import RENDER_MODES, TICKS_PER_SECOND, WorldVectorEnv
+from mirage_wm.dream import SIZE, Dream
+from mirage_wm.predictors import make_predictor
+
+__all__ = ["DreamVectorEnv"]
+
+
+class DreamVectorEnv(WorldVectorEnv):
+    """Many dreams of Mirage, dreamt together.
+
+    The same API as `mirage_env.MirageVectorEnv`. Observations are pictures uint8
+    [num_envs, 64, 64, 3], rewards and endings come from the model. The only info is "score".
+
+    Example:
+        >>> from mirage_wm import DreamVectorEnv  # doctest: +SKIP
+        >>> envs = DreamVectorEnv(4, model="v1")  # doctest: +SKIP
+        >>> observations, infos = envs.reset(seed=0)  # doctest: +SKIP
+        >>> observations, rewards, *_ = envs.step([0, 1, 2, 3])  # doctest: +SKIP
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 (gymnasium reads it from the class, each instance has its own)
+        "render_modes": list(RENDER_MODES),
+        "render_fps": TICKS_PER_SECOND,
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        model: str | Path = "v1",
+        device: str = "auto",
+        runtime: str = "auto",
+        output: str = "numpy",
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        obs_size: int = SIZE,
+        obs_type: str = "rgb",
+        frame_skip: int = 1,
+        frame_stack: int = 1,
+        max_episode_steps: int = 4500,
+        rules: Rules | Sequence[Rules] | None = None,
+        render_mode: str | None = None,
+        render_size: int = 512,
+        copy: bool = True,
+        num_threads: int = 0,
+        **unknown: Never,
+    ) -> None:
+        """Load the model and make the dreams; call `reset` next.
+
+        Args:
+            num_envs: How many.
+            model: Name of a model that comes with the project, or path of a .safetensors file.
+            device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
+            runtime: "auto", "onnx" (onnxruntime, on the CPU) or "torch".
+            output: "numpy", or "torch" for tensors that share the arrays' memory.
+            autoreset_mode: What a step does with an episode that is over.
+            obs_size: 64: the model knows no other size.
+            obs_type: "rgb": a dream has no state to see.
+            frame_skip: Ticks in a step; the action is held down and the points add up.
+            frame_stack: Observations stacked on a new first axis of each, the oldest first.
+            max_episode_steps: Steps after which an episode is truncated.
+            rules: None or the standard `Rules`: the model learned those.
+            render_mode: None, "rgb_array" or "human" (a window, needs the extra "play").
+            render_size: Width and height of what `render` gives, pixels enlarged without smoothing.
+            copy: False hands out the same observation array at every step.
+            num_threads: Threads of the CPU; 0 takes one for each core.
+            **unknown: Nothing: any other keyword raises `TypeError`.
+
+        Raises:
+            ValueError: For an argument out of its range, or weights that cannot be used.
+            TypeError: For an unknown keyword.
+            MissingExtraError: If a package of the extra "wm" (or "play") is not installed.
+        """
+        refuse_keywords(type(self), unknown)
+        num_envs = checks.whole_number("num_envs", num_envs, 1)
+        if obs_size != SIZE:
+            raise ValueError(
+                f"obs_size must be {SIZE}, the size of the model's pictures, got {obs_size!r}: "
+                "resize observations with gymnasium.wrappers.ResizeObservation"
+            )
+        checks.one_of("obs_type", obs_type, ("rgb",))
+        if rules is not None and any(
+            given != Rules() for given in ([rules] if isinstance(rules, Rules) else rules)
+        ):
+            raise ValueError(
+                f"rules must be None: {model!s} learned the standard Rules, got {rules!r}"
+            )
+        self.frame_skip = checks.whole_number("frame_skip", frame_skip, 1, 1000)
+        self.max_episode_steps = checks.whole_number(
+            "max_episode_steps", max_episode_steps, 1, 10**6
+        )
+        mode = checks.autoreset_mode(autoreset_mode)
+        threads = checks.whole_number("num_threads", num_threads, 0, 1024)
+        self.dream = Dream(
+            num_envs,
+            make_predictor(model, device, runtime, threads),
+            frame_skip=self.frame_skip,
+            max_ticks=self.frame_skip * self.max_episode_steps,
+            autoreset=Autoreset[mode.name],
+        )
+        super().__init__(
+            self.dream,
+            picture_space(SIZE),
+            output=output,
+            autoreset_mode=mode,
+            frame_stack=frame_stack,
+            render_mode=render_mode,
+            render_size=render_size,
+            render_fps=max(1, round(TICKS_PER_SECOND / self.frame_skip)),
+            copy=copy,
+        )
+
+    def _world_info(
+        self, indices: NDArray[np.intp] | None, *, final: bool = False
+    ) -> dict[str, NDArray[Any]]:
+        score = self.dream.final_score if final else self.dream.score
+        return {"score": score.copy() if indices is None else score[indices]}

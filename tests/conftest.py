@@ -1,0 +1,66 @@
+"""Fixtures for all tests. Whatever a backend has to write is filled with garbage before it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+from simulators import BACKENDS, make_simulator
+
+from mirage_env import backends
+from mirage_env.frame_pool import FramePool
+from mirage_env.simulator import Simulator
+
+GARBAGE_BYTE = 0xA5
+GARBAGE_REWARD = -77777
+
+
+def poison(simulator: Simulator) -> Simulator:
+    """Let every step of a simulator begin with garbage in all that the step has to write."""
+    step, calls = simulator.step, count()
+
+    def poisoned_step(actions: Any, frames: Any = None) -> None:
+        flag = bool(next(calls) % 2)
+        simulator.reward[:] = GARBAGE_REWARD
+        for flags in (simulator.terminated, simulator.truncated, simulator.begun):
+            flags[:] = flag
+        if frames is not None:
+            frames[:] = GARBAGE_BYTE
+        step(actions, frames)
+
+    simulator.step = poisoned_step  # pyright: ignore[reportAttributeAccessIssue]
+    return simulator
+
+
+@pytest.fixture(autouse=True)
+def _poisoned_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Poison the simulators that environments make, and the arrays for their observations."""
+    make, take = backends.make, FramePool.take
+
+    def garbage(pool: FramePool) -> Any:
+        buffer = take(pool)
+        buffer.view(np.uint8)[...] = GARBAGE_BYTE
+        return buffer
+
+    monkeypatch.setattr(backends, "make", lambda name, config: poison(make(name, config)))
+    monkeypatch.setattr(FramePool, "take", garbage)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """The name of each backend in turn."""
+    return request.param
+
+
+@pytest.fixture
+def both() -> Callable[..., tuple[Simulator, Simulator]]:
+    """A function that makes the same simulator twice, by the oracle and by the native backend."""
+
+    def make(*args: Any, **kwargs: Any) -> tuple[Simulator, Simulator]:
+        oracle, native = (poison(make_simulator(name, *args, **kwargs)) for name in BACKENDS)
+        return oracle, native
+
+    return make

@@ -1,0 +1,29 @@
+"""Small models for tests, quick to make and with every weight in play."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from mirage_wm.regression import Regression
+from mirage_wm.unet import UNetConfig
+from mirage_wm.weights import save_weights
+
+SMALL = UNetConfig(widths=(8, 16), blocks=1, embedding=8)
+
+
+def lively_model(config: UNetConfig = SMALL, seed: int = 0) -> Regression:
+    """Return a model whose layers all do something; a new one begins with layers of zeros."""
+    torch.manual_seed(seed)
+    model = Regression(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return model.eval()
+
+
+def write_model(folder: Path, name: str = "small", seed: int = 0) -> Path:
+    """Write a lively model's weights; return the path of the safetensors file."""
+    model = lively_model(seed=seed)
+    return save_weights(folder, name, model.state_dict(), model.config, {})

@@ -1,0 +1,454 @@
+"""The dream as an environment: the API of the game, with no game behind it."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+from small_models import write_model
+
+import mirage_wm
+from mirage_env import MirageEnv, MirageVectorEnv, Rules
+from mirage_env.errors import InvalidActionError, MissingExtraError
+from mirage_env.simulator import Autoreset
+from mirage_wm import DreamEnv, DreamVectorEnv
+from mirage_wm.dream import Dream, enlarged
+from mirage_wm.onnx_graph import write_graph
+from mirage_wm.openings import Openings
+from mirage_wm.predictors import OnnxPredictor, TorchPredictor, make_predictor
+from mirage_wm.weights import Card, WeightsError
+
+CONTEXT = 4
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model with its graph."""
+    path = write_model(tmp_path_factory.mktemp("weights"))
+    write_graph(path)
+    return path
+
+
+@pytest.fixture
+def envs(model: Path) -> Any:
+    made = DreamVectorEnv(3, model=model, num_threads=1)
+    yield made
+    made.close()
+
+
+class Script:
+    """A predictor that counts: frame t is all t, points come by a table, tick five is the last.
+
+    It notes the frames and actions that it was shown.
+    """
+
+    context = CONTEXT
+    card = Card("script", "0" * 64, 1, {}, 0)
+    points = (0, 20, 0, 50, 100)
+
+    def __init__(self, length: int = 5) -> None:
+        self.length = length
+        self.shown: list[tuple[NDArray[np.uint8], NDArray[np.int64]]] = []
+
+    def take(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return frames
+
+    give = take
+
+    def append(self, seen: NDArray[np.uint8], frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.concatenate([seen[:, 1:], frames[:, None]], 1)
+
+    def predict(self, seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> Any:
+        self.shown.append((seen.copy(), actions.copy()))
+        # The number of ticks dreamt so far: openings hold real frames, whose corner is black here.
+        tick = seen[:, -1, 0, 0, 0].astype(np.int64) + 1
+        frames = np.broadcast_to(tick[:, None, None, None], (len(seen), 64, 64, 3))
+        reward = np.array([self.points[(t - 1) % 5] for t in tick], np.int32)
+        return frames.astype(np.uint8), reward, tick >= self.length
+
+
+class Black:
+    """Openings of black frames, counted."""
+
+    def __init__(self, num_envs: int) -> None:
+        self.seed, self.episode = np.zeros(num_envs, np.uint64), np.zeros(num_envs, np.uint32)
+        self.begun = 0
+
+    def begin(self, seeds: Any, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        self.begun += int(mask.sum())
+        return np.zeros((int(mask.sum()), CONTEXT, 64, 64, 3), np.uint8)
+
+    def close(self) -> None:
+        pass
+
+
+def scripted(num_envs: int = 1, **settings: Any) -> Dream:
+    dream = Dream(num_envs, Script(settings.pop("length", 5)), **settings)
+    dream._openings = Black(num_envs)  # type: ignore[assignment]
+    dream.reset(np.arange(num_envs, dtype=np.uint64))
+    return dream
+
+
+def history(dream: Dream, steps: int) -> list[tuple[int, int, bool, bool, bool]]:
+    """Return (picture, reward, terminated, truncated, begun) of each step."""
+    frames, rows = np.empty((1, 64, 64, 3), np.uint8), []
+    for _ in range(steps):
+        dream.step(np.zeros(1, np.int32), frames)
+        flags = dream.terminated[0], dream.truncated[0], dream.begun[0]
+        rows.append((int(frames[0, 0, 0, 0]), int(dream.reward[0]), *map(bool, flags)))
+    return rows
+
+
+NO, YES = False, True
+
+
+def test_next_step_shows_the_end_and_then_the_beginning() -> None:
+    assert history(scripted(autoreset=Autoreset.NEXT_STEP), 7) == [
+        (1, 0, NO, NO, NO),
+        (2, 20, NO, NO, NO),
+        (3, 0, NO, NO, NO),
+        (4, 50, NO, NO, NO),
+        (5, 100, YES, NO, NO),
+        (0, 0, NO, NO, YES),
+        (1, 0, NO, NO, NO),
+    ]
+
+
+def test_same_step_shows_the_beginning_and_keeps_the_end() -> None:
+    dream = scripted(autoreset=Autoreset.SAME_STEP)
+    assert history(dream, 5)[3:] == [(4, 50, NO, NO, NO), (0, 100, YES, NO, YES)]
+    assert dream.render(64, np.array([0]), final=True).max() == 5
+    assert dream.final_score.tolist() == [170]
+    assert dream.score.tolist() == [0]
+    assert history(dream, 1) == [(1, 0, NO, NO, NO)]
+
+
+def test_disabled_stands_still_and_says_again_how_it_ended() -> None:
+    dream = scripted(autoreset=Autoreset.DISABLED)
+    assert history(dream, 7)[4:] == [
+        (5, 100, YES, NO, NO),
+        (5, 0, YES, NO, NO),
+        (5, 0, YES, NO, NO),
+    ]
+    dream.reset()
+    assert history(dream, 1) == [(1, 0, NO, NO, NO)]
+
+
+def test_an_episode_is_truncated_after_its_ticks() -> None:
+    dream = scripted(max_ticks=3)
+    assert history(dream, 4)[2:] == [(3, 0, NO, YES, NO), (0, 0, NO, NO, YES)]
+    assert history(scripted(max_ticks=5), 5)[4] == (5, 100, YES, YES, NO)
+
+
+def test_frame_skip_holds_the_action_and_adds_the_points() -> None:
+    dream = scripted(frame_skip=2)
+    assert history(dream, 4) == [
+        (2, 20, NO, NO, NO),
+        (4, 50, NO, NO, NO),
+        (5, 100, YES, NO, NO),  # the end comes in the first of its two ticks
+        (0, 0, NO, NO, YES),
+    ]
+
+
+def test_the_model_sees_the_last_frames_and_the_actions_that_led_on_from_them() -> None:
+    dream = scripted(length=99)
+    for action in (1, 2, 3, 4, 5):
+        dream.step(np.array([action], np.int32))
+    seen, actions = dream.predictor.shown[-1]  # type: ignore[attr-defined]
+    assert seen[0, :, 0, 0, 0].tolist() == [1, 2, 3, 4]
+    assert actions.tolist() == [[2, 3, 4, 5]]
+    seen, actions = dream.predictor.shown[0]  # type: ignore[attr-defined]
+    assert actions.tolist() == [[0, 0, 0, 1]]
+
+
+def test_each_dream_of_a_batch_ends_and_begins_for_itself() -> None:
+    dream = scripted(2, autoreset=Autoreset.NEXT_STEP)
+    for _ in range(3):
+        dream.step(np.zeros(2, np.int32))
+    dream.reset(None, np.array([False, True]))
+    assert dream._openings.begun == 3  # type: ignore[attr-defined]
+    pictures = []
+    for _ in range(4):
+        dream.step(np.zeros(2, np.int32))
+        pictures.append(dream.render(64)[:, 0, 0, 0].tolist())
+    assert pictures == [[4, 1], [5, 2], [0, 3], [1, 4]]
+
+
+def test_a_dream_begins_as_the_game_does(model: Path) -> None:
+    game, dream = MirageEnv(), DreamEnv(model=model)
+    wanted, _ = game.reset(seed=2**63 + 7)
+    for _ in range(CONTEXT - 1):
+        wanted, *_ = game.step(0)
+    observation, info = dream.reset(seed=2**63 + 7)
+    assert np.array_equal(observation, wanted)
+    assert info == {"score": 0}
+    # And its next episode as the game's next.
+    game.reset()
+    for _ in range(CONTEXT - 1):
+        wanted, *_ = game.step(0)
+    assert np.array_equal(dream.reset()[0], wanted)
+    game.close()
+    dream.close()
+
+
+def test_after_the_opening_no_game_code_runs(
+    envs: DreamVectorEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mirage_env.backends.native import NativeSimulator
+
+    envs.reset(seed=0)
+    monkeypatch.delattr(Openings, "begin")
+    for method in ("step", "reset", "render"):
+        monkeypatch.delattr(NativeSimulator, method)
+    before = envs.observe()
+    for _ in range(3):
+        observations, *_ = envs.step([0, 5, 9])
+    assert not np.array_equal(before, observations)
+
+
+def test_a_dream_does_not_depend_on_the_others_of_its_batch(
+    envs: DreamVectorEnv, model: Path
+) -> None:
+    alone = DreamVectorEnv(1, model=model, num_threads=1)
+    batch, _ = envs.reset(seed=40)
+    single, _ = alone.reset(seed=42)
+    for step in range(10):
+        assert np.abs(batch[2].astype(int) - single[0]).max() <= 1
+        batch, *_ = envs.step([3, 8, step])
+        single, *_ = alone.step([step])
+    alone.close()
+
+
+def test_the_single_dream_passes_gymnasiums_checks(model: Path) -> None:
+    env = gymnasium.make("Mirage-Dream-v0", model=model, render_mode="rgb_array", render_size=128)
+    check_env(env.unwrapped)
+    assert env.reset(seed=1)[0].shape == (64, 64, 3)
+    picture = env.render()
+    assert isinstance(picture, np.ndarray)
+    assert picture.shape == (128, 128, 3)
+    env.close()
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_the_vector_dream_is_made_by_gymnasium(model: Path, mode: AutoresetMode) -> None:
+    dreams = gymnasium.make_vec(
+        "Mirage-Dream-v0", num_envs=2, model=model, autoreset_mode=mode, max_episode_steps=2
+    )
+    game = MirageVectorEnv(2, autoreset_mode=mode, max_episode_steps=2)
+    assert dreams.observation_space == game.observation_space
+    assert dreams.action_space == game.action_space
+    assert dreams.metadata == game.metadata
+    assert dreams.metadata["autoreset_mode"] == mode
+    dreams.reset(seed=0)
+    game.reset(seed=0)
+    for _ in range(4):
+        (observations, *flags, infos), (_, *wanted, game_infos) = (
+            dreams.step([0, 1]),
+            game.step([0, 1]),
+        )
+        assert observations.dtype == np.uint8
+        for got, want in zip(flags, wanted, strict=True):
+            assert got.dtype == want.dtype
+            assert got.shape == want.shape
+        assert np.array_equal(flags[2], wanted[2])  # truncated as the game is
+        assert ("final_obs" in infos) == ("final_obs" in game_infos)
+    dreams.close()
+    game.close()
+
+
+def test_a_snapshot_has_the_same_future_and_goes_through_pickle(envs: DreamVectorEnv) -> None:
+    envs.reset(seed=5)
+    envs.step([1, 2, 3])
+    saved = pickle.loads(pickle.dumps(envs.snapshot([1])))
+
+    def future() -> list[Any]:
+        rows = []
+        for step in range(5):
+            observations, rewards, *_, infos = envs.step([0, step, 7])
+            rows.append((observations[1].copy(), rewards[1], infos["score"][1]))
+        return rows
+
+    first = future()
+    envs.restore(saved, [1])
+    second = future()
+    for (a, *numbers), (b, *other) in zip(first, second, strict=True):
+        assert np.array_equal(a, b)
+        assert numbers == other
+    envs.fork(0, [1, 2])
+    observations, *_ = envs.step([4, 4, 4])
+    assert np.abs(observations.astype(int) - observations[:1]).max() <= 1
+
+
+def test_a_snapshot_of_other_weights_or_of_the_game_is_refused(
+    envs: DreamVectorEnv, tmp_path: Path
+) -> None:
+    envs.reset(seed=0)
+    before = envs.observe()
+    other = DreamVectorEnv(1, model=write_model(tmp_path, seed=9), runtime="torch", device="cpu")
+    game = MirageVectorEnv(1)
+    for stranger in (other, game):
+        stranger.reset(seed=1)
+        with pytest.raises(ValueError, match="only go back into the same kind"):
+            envs.restore(stranger.snapshot(), [0])
+        stranger.close()
+    assert np.array_equal(before, envs.observe())
+
+
+def test_onnxruntime_and_torch_dream_the_same(model: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from mirage_wm.regression import to_context
+
+    onnx, eager = OnnxPredictor(model, 1), TorchPredictor(model, "cpu", 1)
+    rng = np.random.default_rng(0)
+    for n in (1, 3):
+        seen = rng.integers(0, 256, (n, CONTEXT, 64, 64, 3), dtype=np.uint8)
+        actions = rng.integers(0, 12, (n, CONTEXT))
+        frame, reward, terminated = onnx.outputs(seen, actions)
+        with torch.no_grad():
+            wanted = eager._model(to_context(torch.from_numpy(seen)), torch.from_numpy(actions))
+        assert np.abs(frame - wanted.frame.permute(0, 2, 3, 1).numpy()).max() < 1e-3
+        assert np.abs(reward - wanted.reward.numpy()).max() < 1e-3
+        assert np.abs(terminated - wanted.terminated.numpy()).max() < 1e-3
+        ours, theirs = onnx.predict(seen, actions), eager.predict(eager.take(seen), actions)
+        assert np.abs(ours[0].astype(int) - theirs[0].numpy()).max() <= 1
+        assert np.array_equal(ours[1], theirs[1])
+        assert np.array_equal(ours[2], theirs[2])
+
+
+def test_on_the_cpu_onnxruntime_dreams_where_the_model_has_a_graph(
+    model: Path, tmp_path: Path
+) -> None:
+    assert isinstance(make_predictor(model, "cpu"), OnnxPredictor)
+    assert isinstance(make_predictor(model, "cpu", "torch"), TorchPredictor)
+    assert isinstance(make_predictor(write_model(tmp_path), "cpu"), TorchPredictor)
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+def test_both_runtimes_step_dreams_through_their_endings(model: Path, runtime: str) -> None:
+    dreams = DreamVectorEnv(
+        3,
+        model=model,
+        runtime=runtime,
+        device="cpu",
+        max_episode_steps=3,
+        output="torch",
+        num_threads=1,
+    )
+    dreams.reset(seed=1)
+    truncated_at: list[list[int]] = [[], [], []]
+    for step in range(9):
+        if step == 5:
+            dreams.reset(options={"reset_mask": np.array([True, False, False])})
+        observations, rewards, _, truncated, _ = dreams.step([1, 2, 3])
+        assert observations.shape == (3, 64, 64, 3)
+        assert rewards.shape == (3,)
+        for i in np.flatnonzero(truncated.numpy()):
+            truncated_at[i].append(step)
+    # Three steps, then one in which the next episode begins; the first began anew after five.
+    assert truncated_at == [[2, 7], [2, 6], [2, 6]]
+    dreams.close()
+
+
+def test_importing_registers_the_dream_without_the_heavy_packages() -> None:
+    code = (
+        "import sys, gymnasium, mirage_wm; "
+        "assert 'Mirage-Dream-v0' in gymnasium.registry and 'Mirage-v0' in gymnasium.registry; "
+        "assert not {'torch', 'onnxruntime', 'pygame', 'tyro'} & set(sys.modules)"
+    )
+    root = Path(mirage_wm.__file__).parent.parent
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": "v99"}, "no model 'v99'"),
+        ({"device": "tpu"}, "device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got 'tpu'"),
+        ({"device": "cuda:99"}, "device='cuda:99' was asked for and PyTorch finds"),
+        ({"runtime": "jax"}, "runtime must be one of 'auto', 'onnx', 'torch', got 'jax'"),
+        ({"runtime": "onnx", "device": "cuda"}, "runtime='onnx' computes on the CPU"),
+        ({"obs_size": 84}, "obs_size must be 64, .* got 84"),
+        ({"obs_type": "state"}, "obs_type must be one of 'rgb'"),
+        ({"rules": Rules(rock_speed=0.5)}, "learned the standard Rules"),
+        ({"num_envs": 0}, "num_envs must be a whole number of at least 1"),
+        ({"max_episode_steps": 0}, "max_episode_steps"),
+        ({"autoreset_mode": "never"}, "autoreset_mode"),
+        ({"output": "jax"}, "output must be one of"),
+    ],
+)
+def test_bad_arguments_are_refused(model: Path, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        DreamVectorEnv(**{"model": model, **arguments})
+
+
+def test_an_unknown_keyword_is_refused_with_the_nearest_known(model: Path) -> None:
+    with pytest.raises(TypeError, match="did you mean 'model'"):
+        DreamVectorEnv(modle=model)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="did you mean 'device'"):
+        DreamEnv(devcie="cpu")  # type: ignore[call-arg]
+
+
+def test_the_standard_rules_may_be_named(model: Path) -> None:
+    DreamVectorEnv(2, model=model, rules=[Rules(), Rules()]).close()
+
+
+@pytest.mark.parametrize("actions", [[0, 1], [0, 1, 12], [0.0, 1.0, 2.0], [0, 1, -1]])
+def test_bad_actions_change_nothing(envs: DreamVectorEnv, actions: Any) -> None:
+    envs.reset(seed=0)
+    envs.step([1, 2, 3])
+    before = pickle.dumps(envs.snapshot())
+    with pytest.raises(InvalidActionError):
+        envs.step(actions)
+    assert pickle.dumps(envs.snapshot()) == before
+
+
+def test_a_closed_dream_says_so(envs: DreamVectorEnv) -> None:
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        envs.step([0, 0, 0])
+    envs.reset(seed=0)
+    envs.close()
+    with pytest.raises(gymnasium.error.ClosedEnvironmentError):
+        envs.step([0, 0, 0])
+
+
+@pytest.mark.parametrize(("runtime", "module"), [("onnx", "onnxruntime"), ("torch", "torch")])
+def test_a_missing_package_is_told_with_its_extra(
+    model: Path, monkeypatch: pytest.MonkeyPatch, runtime: str, module: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=rf"needs {module}.*mirage-env\[wm\]"):
+        DreamVectorEnv(model=model, runtime=runtime, device="cpu")
+
+
+def test_changed_weights_are_refused_by_the_environment(tmp_path: Path) -> None:
+    path = write_model(tmp_path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(WeightsError, match="cut short"):
+        DreamEnv(model=path)
+
+
+def test_openings_of_some_leave_the_others_alone() -> None:
+    openings, other = Openings(3, CONTEXT), Openings(1, CONTEXT)
+    first = openings.begin(np.array([7, 8, 9], np.uint64), np.ones(3, bool))
+    again = openings.begin(None, np.array([False, True, False]))
+    assert again.shape == (1, CONTEXT, 64, 64, 3)
+    assert openings.episode.tolist() == [0, 1, 0]
+    alone = other.begin(np.array([8], np.uint64), np.ones(1, bool))
+    assert np.array_equal(alone[0], first[1])
+    assert np.array_equal(other.begin(None, np.ones(1, bool)), again)
+    assert not np.array_equal(first[1], again[0])
+
+
+def test_pictures_are_enlarged_without_smoothing() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
+    assert np.array_equal(enlarged(picture, 192), picture.repeat(3, 1).repeat(3, 2))
+    assert enlarged(picture, 100).shape == (1, 100, 100, 3)

@@ -1,0 +1,176 @@
+"""The network: what it must be able to know, and what it must not."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from small_models import SMALL, lively_model
+
+from mirage_wm.objectives import rollout_loss
+from mirage_wm.objects import ship_shown
+from mirage_wm.recorder import make_simulator
+from mirage_wm.regression import Prediction, Regression, to_context, to_pixels
+from mirage_wm.rewards import REWARDS, reward_class
+from mirage_wm.scores import BEST_PSNR, frame_errors, psnr, score
+from mirage_wm.unet import UNetConfig
+from mirage_wm.windows import Windows
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def pictures(n: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (n, 4, 64, 64, 3), dtype=torch.uint8, generator=generator)
+
+
+@pytest.mark.parametrize("shift", [(8, 0), (0, -16), (24, 40)])
+def test_shifting_the_torus_shifts_the_prediction(shift: tuple[int, int]) -> None:
+    model = lively_model(UNetConfig())
+    context, actions = to_context(pictures(2)), torch.tensor([[0, 1, 5, 11], [9, 2, 3, 6]])
+    with torch.no_grad():
+        here = model(context, actions)
+        there = model(context.roll(shift, (2, 3)), actions)
+    assert UNetConfig().cell == 8
+    assert here.frame.std() > 0.1
+    torch.testing.assert_close(there.frame, here.frame.roll(shift, (2, 3)), atol=1e-4, rtol=0)
+    torch.testing.assert_close(there.reward, here.reward, atol=1e-4, rtol=0)
+    torch.testing.assert_close(there.terminated, here.terminated, atol=1e-4, rtol=0)
+
+
+def test_every_edge_is_joined_to_the_opposite_one() -> None:
+    model = lively_model()
+    context, actions = to_context(pictures(1)), torch.zeros(1, 4, dtype=torch.long)
+    with torch.no_grad():
+        before = model(context, actions).frame
+        for row, column, far_row, far_column in ((0, 30, 63, 30), (30, 63, 30, 0)):
+            touched = context.clone()
+            touched[:, :, row, column] += 1.0
+            change = (model(touched, actions).frame - before).abs().amax((0, 1))
+            assert change[far_row, far_column] > 1e-4
+
+
+def test_the_model_has_about_2_6_million_parameters() -> None:
+    count = sum(parameter.numel() for parameter in Regression().parameters())
+    assert 2_500_000 < count < 2_700_000
+
+
+def test_gradients_reach_every_parameter() -> None:
+    model = lively_model()
+    frame, reward, terminated = model(to_context(pictures(2)), torch.tensor([[0, 1, 5, 11]] * 2))
+    (frame.square().mean() + reward.square().mean() + terminated.square().mean()).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_a_new_model_predicts_no_change_no_reward_and_no_end() -> None:
+    frames = pictures(3)
+    frame, reward, terminated = Regression(SMALL).predict(frames, torch.zeros(3, 4))
+    assert torch.equal(frame, frames[:, -1])
+    assert reward.tolist() == [0, 0, 0]
+    assert terminated.tolist() == [False, False, False]
+
+
+def test_every_key_of_every_one_of_the_last_four_actions_matters() -> None:
+    model = lively_model()
+    context = to_context(pictures(1))
+    with torch.no_grad():
+        idle = model(context, torch.zeros(1, 4, dtype=torch.long)).frame
+        seen = [idle]
+        for slot, action in itertools.product(range(4), (1, 2, 4, 8)):
+            actions = torch.zeros(1, 4, dtype=torch.long)
+            actions[0, slot] = action
+            seen.append(model(context, actions).frame)
+    for one, other in itertools.combinations(seen, 2):
+        assert (one - other).abs().max() > 1e-5
+
+
+def test_pixels_become_numbers_and_back_unchanged() -> None:
+    frames = pictures(2)
+    context = to_context(frames)
+    assert context.shape == (2, 12, 64, 64)
+    assert context.is_contiguous(memory_format=torch.channels_last)
+    for t in range(4):
+        assert torch.equal(to_pixels(context[:, 3 * t : 3 * t + 3]), frames[:, t])
+
+
+def test_prediction_takes_the_likeliest_reward_and_ends_when_that_is_likelier() -> None:
+    model = Regression(SMALL)
+    with torch.no_grad():
+        model.unet.summary_second.weight.zero_()
+        for k, points in enumerate(REWARDS):
+            model.unet.summary_second.bias.fill_(-1.0)
+            model.unet.summary_second.bias[k] = 1.0
+            model.unet.summary_second.bias[-1] = 0.1 if k % 2 else -0.1
+            _, reward, terminated = model.predict(pictures(1), torch.zeros(1, 4))
+            assert reward.tolist() == [points]
+            assert terminated.tolist() == [bool(k % 2)]
+
+
+def test_rewards_are_told_apart_by_the_nearest_class() -> None:
+    points = np.array([0, 20, 50, 100, 40, 70, 120, 150, 200, 300, 60, 9])
+    told = np.array(REWARDS)[reward_class(points)]
+    assert told.tolist() == [0, 20, 50, 100, 40, 70, 120, 150, 200, 200, 50, 0]
+
+
+def test_psnr_has_its_two_means_and_its_best() -> None:
+    assert psnr(np.array([255.0**2]))[0] == 0
+    assert psnr(np.array([0.0]))[0] == pytest.approx(BEST_PSNR) == pytest.approx(58.92, abs=0.01)
+    both = score(np.array([65.025, 6.5025]))
+    assert both.mean_psnr == pytest.approx(35.0)
+    assert both.psnr_of_mean == pytest.approx(-10 * np.log10((1e-3 + 1e-4) / 2))
+    assert both.n == 2
+    black, white = torch.zeros(1, 1, 4, 4, 3, dtype=torch.uint8), torch.full((1, 1, 4, 4, 3), 255)
+    assert frame_errors(black, white.to(torch.uint8)).tolist() == [[255.0**2]]
+
+
+class Constant(torch.nn.Module):
+    """Predicts one level everywhere, whatever it sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.levels = torch.nn.Parameter(torch.full((3,), 0.5))
+        self.calls = 0
+
+    def forward(self, context: torch.Tensor, actions: torch.Tensor) -> Prediction:
+        level = self.levels[self.calls]
+        self.calls += 1
+        n = len(context)
+        return Prediction(level.expand(n, 3, 64, 64), torch.zeros(n, len(REWARDS)), torch.zeros(n))
+
+
+@pytest.mark.parametrize(("surprise", "learns"), [(128, True), (0, False)])
+def test_rollouts_learn_nothing_after_what_could_not_be_foretold(
+    surprise: int, learns: bool
+) -> None:
+    frames = torch.full((2, 7, 64, 64, 3), 128, dtype=torch.uint8)
+    frames[:, 4] = surprise
+    windows = Windows(
+        frames, torch.zeros(2, 6).long(), torch.zeros(2, 3).long(), torch.zeros(2, 3).bool()
+    )
+    model = Constant()
+    loss, _ = rollout_loss(model, windows, 3)
+    loss.backward()
+    assert model.levels.grad is not None
+    assert model.calls == 3
+    assert bool(model.levels.grad[1] != 0) is learns
+    assert bool(model.levels.grad[2] != 0) is learns
+
+
+def test_the_ship_is_found_in_pictures_that_have_one() -> None:
+    simulator = make_simulator(64, threads=1)
+    simulator.reset(np.arange(64, dtype=np.uint64))
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        simulator.step(rng.integers(0, 12, 64, dtype=np.int32))
+    there = (simulator.arenas["dying"] == 0) & (simulator.arenas["lives"] > 0)
+    assert there.sum() > 40
+    assert ship_shown(simulator.render(64))[there].all()
+    simulator.arenas["dying"], simulator.arenas["lives"] = 0, 0
+    assert not ship_shown(simulator.render(64)).any()

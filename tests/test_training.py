@@ -1,0 +1,223 @@
+"""Training runs: they learn, they stop when told, and they go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_models import SMALL
+
+from mirage_wm import trainer as trainer_module
+from mirage_wm.checkpoint import load_checkpoint, save_checkpoint
+from mirage_wm.schedule import Budget, Schedule, Stage
+from mirage_wm.train import main, train
+from mirage_wm.trainer import TrainConfig, Trainer
+from mirage_wm.unet import UNetConfig
+from mirage_wm.weights import load_model, load_tensors
+from mirage_wm.windows import StoreConfig
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> TrainConfig:
+    return TrainConfig(
+        out=tmp_path / "run",
+        device="cpu",
+        batch=8,
+        rollout=2,
+        refresh=3,
+        validate_films=0,
+        budget=Budget(total_steps=8),
+        schedule=Schedule(shares=(0.5, 0.25, 0.25), peak=3e-3, rollout_peak=1e-3, warm_up=2),
+        net=SMALL,
+        data=StoreConfig(
+            arenas=16, steps=12, chunks=2, table=64, horizons=(1, 2), burn_in=30, threads=1
+        ),
+    )
+
+
+def states(trainer: Trainer) -> dict[str, torch.Tensor]:
+    """Return all numbers that training changes, by name."""
+    found = {f"model.{k}": v for k, v in trainer.model.state_dict().items()}
+    found |= {f"average.{k}": v for k, v in trainer.average.state_dict().items()}
+    for i, moments in trainer.optimizer.state_dict()["state"].items():
+        found |= {f"{i}.{k}": v for k, v in moments.items()}
+    return found
+
+
+def test_the_error_falls_below_that_of_showing_the_last_frame_again(config: TrainConfig) -> None:
+    config = replace(
+        config,
+        batch=16,
+        budget=Budget(total_steps=100),
+        schedule=Schedule(shares=(1.0, 0.0, 0.0), peak=5e-3, warm_up=10),
+        net=UNetConfig(widths=(16, 16), blocks=1, embedding=16),
+        data=replace(config.data, arenas=64, table=512, horizons=(1,)),
+    )
+    trainer = Trainer(config)
+    errors = [float(trainer.train_step(step / 100)[1]) for step in range(100)]
+    trainer.store.close()
+    # A new model shows the last frame again; held against the mean, since batches differ.
+    assert sum(errors[-20:]) < 0.75 * sum(errors[:20])
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(config: TrainConfig) -> None:
+    whole = train(config)
+    part = replace(config, out=config.out / "parts", budget=Budget(total_steps=8, steps=5))
+    assert train(part).step == 5
+    resumed = train(replace(part, resume=True, budget=Budget(total_steps=8)))
+    assert whole.step == resumed.step == 8
+    wanted, got = states(whole), states(resumed)
+    assert wanted.keys() == got.keys()
+    for name, value in wanted.items():
+        assert torch.equal(value, got[name]), name
+
+
+def test_a_run_goes_through_its_stages(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages: list[str] = []
+
+    def spy(name: str) -> None:
+        original = getattr(trainer_module, name)
+
+        def called(*args: Any) -> Any:
+            stages.append(args[2].value if name == "single_step_loss" else f"{args[2]} frames")
+            return original(*args)
+
+        monkeypatch.setattr(trainer_module, name, called)
+
+    spy("single_step_loss")
+    spy("rollout_loss")
+    train(config)
+    assert stages == ["mse"] * 4 + ["log-mse"] * 2 + ["2 frames"] * 2
+
+
+def test_the_weights_of_a_run_are_the_averaged_ones_and_can_be_loaded(config: TrainConfig) -> None:
+    trainer = train(replace(config, name="mine"))
+    loaded = load_model(config.out / "mine.safetensors")
+    for name, tensor in trainer.average.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor.half().float()), name
+    last = trainer.model.state_dict()["unet.stem.weight"]
+    assert not torch.equal(trainer.average.state_dict()["unet.stem.weight"], last)
+    card, _ = load_tensors(config.out / "mine.safetensors")
+    assert card.training["steps"] == 8
+    assert card.training["windows"] == 64
+    assert card.training["progress"] == 1.0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_with_a_checkpoint(config: TrainConfig, number: int) -> None:
+    before = signal.getsignal(number)
+    timer = threading.Timer(2.0, os.kill, (os.getpid(), number))
+    timer.start()
+    trainer = train(replace(config, budget=Budget(total_minutes=10.0)))
+    assert 0 < trainer.step
+    assert load_checkpoint(trainer.checkpoint)["step"] == trainer.step
+    assert load_checkpoint(trainer.checkpoint)["progress"] < 0.5
+    assert signal.getsignal(number) is before
+
+
+def test_a_run_writes_its_measurements(config: TrainConfig) -> None:
+    train(replace(config, validate_films=6, validate_seconds=0.0))
+    with (config.out / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == list(range(1, 9))
+    for row in rows:
+        assert 15 < float(row["psnr_1"]) < 45
+        assert float(row["psnr_10"]) < float(row["psnr_1"])
+
+
+def test_an_existing_run_is_neither_overwritten_nor_gone_on_with_by_another_net(
+    config: TrainConfig,
+) -> None:
+    train(replace(config, budget=Budget(total_steps=1)))
+    with pytest.raises(ValueError, match="holds a run already: go on with it by --resume"):
+        train(config)
+    other = replace(config, resume=True, net=UNetConfig(widths=(8, 8), blocks=1, embedding=8))
+    with pytest.raises(ValueError, match=r"the checkpoint has a net of .*another --out"):
+        train(other)
+
+
+def test_a_checkpoint_is_whole_or_it_is_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {"step": 1, "parts": [torch.ones(2), "text"]})
+    with pytest.raises(Exception, match="pickle"):
+        save_checkpoint(path, {"step": 2, "broken": lambda: None})
+    assert load_checkpoint(path)["step"] == 1
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match="not a whole checkpoint"):
+        load_checkpoint(path)
+
+
+def test_the_learning_rate_warms_up_falls_and_starts_anew_for_rollouts() -> None:
+    schedule = Schedule((0.6, 0.2, 0.2), peak=1.0, floor=0.1, rollout_peak=0.5, warm_up=10)
+    assert schedule.learning_rate(0.0, 0) == pytest.approx(0.1)
+    assert schedule.learning_rate(0.0, 9) == pytest.approx(1.0)
+    assert schedule.learning_rate(0.4, 99) == pytest.approx(0.55)
+    assert schedule.learning_rate(0.7999999, 99) == pytest.approx(0.1, abs=1e-4)
+    assert schedule.learning_rate(0.8000001, 99) == pytest.approx(0.5, abs=1e-4)
+    assert schedule.learning_rate(1.0, 99) == pytest.approx(0.0)
+    stages = [schedule.stage(p) for p in (0.0, 0.59, 0.6, 0.79, 0.81, 1.0)]
+    assert stages == [Stage.MSE] * 2 + [Stage.LOG_MSE] * 2 + [Stage.ROLLOUTS] * 2
+    with pytest.raises(ValueError, match="must add up to 1"):
+        Schedule((0.5, 0.5, 0.5))
+
+
+def test_time_is_kept_over_several_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("mirage_wm.schedule.time.monotonic", lambda: now[0])
+    first = Budget(total_minutes=16, minutes=8).start(0.0, 0)
+    now[0] += 240
+    assert first.progress(5) == pytest.approx(0.25)
+    assert not first.spent(5)
+    now[0] += 240
+    assert first.progress(5) == pytest.approx(0.5)
+    assert first.spent(5)
+    second = Budget(minutes=4, finish=True).start(0.6, 5)
+    now[0] += 120
+    assert second.progress(6) == pytest.approx(0.8)
+    now[0] += 120
+    assert second.progress(7) == pytest.approx(1.0)
+    assert second.spent(7)
+    steps = Budget(total_steps=10, steps=4).start(0.2, 2)
+    assert steps.progress(5) == 0.5
+    assert [steps.spent(step) for step in (5, 6, 10)] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"finish": True}, "needs --budget.minutes"), ({"minutes": 0.0}, "minutes of the budget")],
+)
+def test_budgets_that_cannot_be_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Budget(**changes)
+
+
+def test_the_command_trains_and_tells_what_went_wrong(
+    config: TrainConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (
+        f"--out {config.out} --device cpu --batch 4 --rollout 2 --validate-films 0 "
+        "--budget.total-steps 3 --net.widths 8 8 --net.blocks 1 --net.embedding 8 "
+        "--data.arenas 8 --data.steps 12 --data.chunks 1 --data.table 16 --data.horizons 1 2 "
+        "--data.burn-in 0 --data.threads 1"
+    ).split()
+    assert main(arguments) == 0
+    assert "3 steps, 100.0% of the run" in capsys.readouterr().out
+    assert main(arguments) == 2
+    assert "holds a run already" in capsys.readouterr().err
+    if not torch.cuda.is_available():
+        assert main([*arguments, "--resume", "--device", "cuda"]) == 2
+        assert "there is no CUDA device here" in capsys.readouterr().err
