@@ -15,13 +15,16 @@ HD Sprite rock_sprite(const Objects &objects, const Core &core, int i, const Vie
     Sprite s = sprite_at(objects.rock_x[i], objects.rock_y[i], ROCK_EXTENT[size], view);
     s.shape = Shape::OCTAGON, s.kind = size;
     float radius = units(ROCK_EXTENT[size]);
-    if (ghost) radius = radius * (float(WAVE_TICKS + 1 - core.wave_timer) / float(WAVE_TICKS + 1));
+    if (ghost) {
+        const int grown = WAVE_TICKS + GHOST_START - core.wave_timer;
+        radius = radius * (float(grown) / float(WAVE_TICKS + GHOST_START));
+    }
     const float inverse = 1.0f / radius;
     s.axis_x = float(COSINES[angle]) / 16384.0f * inverse;
     s.axis_y = float(-SINES[angle]) / 16384.0f * inverse;
     s.steepness = 256.0f * radius * view.scale;
     s.alpha = ghost ? GHOST_ALPHA : 256;
-    s.colour = ROCK_COLOURS[core.wave < 4 ? core.wave - 1 : 3];
+    s.colour = ROCK_COLOURS[core.wave < 6 ? core.wave - 1 : 5];
     return s;
 }
 

@@ -171,7 +171,7 @@ ANGLES = 256
 OUTLINES = {
     "small": (16, 14, 15, 13, 16, 15, 13, 14),
     "medium": (16, 13, 15, 16, 13, 15, 14, 16),
-    "large": (16, 13, 15, 13, 16, 14, 15, 13),
+    "large": (16, 14, 16, 13, 15, 16, 13, 15),
 }
 """Outlines of the rocks: the radius of each of eight vertices, 45 degrees apart, in sixteenths of the largest."""
 
@@ -229,14 +229,21 @@ def _outward(plane: tuple[int, int, int], u: float, w: float) -> tuple[int, int,
 
 
 COLOURS = {
-    "ROCK_COLOURS": ((214, 170, 112), (222, 118, 134), (164, 124, 232), (124, 196, 120)),
+    "ROCK_COLOURS": (
+        (214, 170, 112),
+        (222, 118, 134),
+        (164, 124, 232),
+        (124, 196, 120),
+        (148, 164, 184),
+        (206, 104, 176),
+    ),
     "SHIP_COLOURS": ((128, 128, 128), (255, 88, 88), (255, 206, 64), (84, 224, 255)),
     "BULLET_COLOUR": (255, 242, 156),
     "FLAME_COLOUR": (255, 128, 32),
     "GUN_COLOUR": (255, 255, 255),
     "SHIELD_COLOUR": (112, 144, 255),
 }
-"""Red, green, blue. Rocks by wave (the fourth stays), ships by lives left."""
+"""Red, green, blue. Rocks by wave (the sixth stays), ships by lives left."""
 
 
 class Constants(dict[str, Any]):
@@ -298,8 +305,9 @@ def constants(rules: Rules | None = None) -> Constants:
         BLAST_RADIUS=(reach(1.0), reach(4.8)),
         BLAST_WIDTH=(reach(0.25), reach(1.0)),
         SHIELD_ALPHA=200,
-        GHOST_ALPHA=112,
-        BULLET_ALPHA=(64, 8),
+        GHOST_ALPHA=128,
+        GHOST_START=9,
+        BULLET_ALPHA=(88, 7),
         HULL_PLANES=dart_planes(2.8, (-2.2, 2.0), -1.2),
         FLAME_PLANES=dart_planes(-3.8, (-1.4, 0.9), -1.0),
         ROCK_EDGES=((((0, 0),) * 8), *(octagon_edges(OUTLINES[size]) for size in ("small", "medium", "large"))),

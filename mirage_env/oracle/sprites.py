@@ -40,13 +40,14 @@ def rock_sprite(arena: Arena, i: int, size: int) -> Sprite:
     radius = f32(extent) / f32(1024)
     alpha = 256
     if arena.wave_timer > 0:
-        radius = radius * (f32(C.WAVE_TICKS + 1 - arena.wave_timer) / f32(C.WAVE_TICKS + 1))
+        grown = C.WAVE_TICKS + C.GHOST_START - arena.wave_timer
+        radius = radius * (f32(grown) / f32(C.WAVE_TICKS + C.GHOST_START))
         alpha = C.GHOST_ALPHA
     fx = f32(C.COSINES[rock.angle]) / f32(16384)
     fy = f32(-C.SINES[rock.angle]) / f32(16384)
     inverse = f32(1) / radius
     shape = Octagon(rock.size, fx * inverse, fy * inverse, steepness=(f32(256) * radius) * scale)
-    colour = C.ROCK_COLOURS[min(arena.wave, 4) - 1]
+    colour = C.ROCK_COLOURS[min(arena.wave, 6) - 1]
     return Sprite(box(rock.x, extent, size), box(rock.y, extent, size), shape, colour, alpha)
 
 
