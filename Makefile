@@ -1,51 +1,61 @@
-# make play    the game and its dream, side by side
-# make test    what has to pass before a change goes in
-# make style types bench test-slow test-gpu clean
+# make play       the game, and its dream; where there is no display, a video of both
+# make test       what has to pass before a change goes in: style, types and tests
+# make test-slow  tests that take minutes        make test-gpu  tests that need a CUDA device
+# make style  make types  make bench  make clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard cuda/*)
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+NEEDS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard cuda/*)
+CPP := $(wildcard cuda/*.cuh cuda/*.cu cuda/*.cpp cuda/*.h)
+
+# The same versions for the packages and for what builds them (which newer versions of pip ask for by another name).
+INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+           $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# One thread of computation in each worker of the tests: they share the cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .PHONY: play test test-slow test-gpu style types bench clean
 .DELETE_ON_ERROR:
 
 play: $(VENV)/play.installed
-	$(BIN)/mirage play
+	$(BIN)/mirage play $(ARGS)
 
-test: style types $(VENV)/dev.installed
-	$(BIN)/python -m pytest
+test: style types
+	$(PYTEST) --numprocesses auto --maxprocesses 8 --dist loadgroup
 
 test-slow: $(VENV)/dev.installed
-	$(BIN)/python -m pytest -m "slow and not gpu"
+	$(PYTEST) -m "slow and not gpu"
 
 test-gpu: $(VENV)/dev.installed
-	$(BIN)/python -m pytest -m gpu
+	$(PYTEST) -m gpu
 
 style: $(VENV)/dev.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run --Werror $(wildcard cuda/*.cuh cuda/*.cu cuda/*.cpp cuda/*.h)
+	$(BIN)/clang-format --dry-run --Werror $(CPP)
 
 types: $(VENV)/dev.installed
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: $(VENV)/dev.installed
-	$(BIN)/python -m benchmarks.cpu
+	$(BIN)/python -m benchmarks.cpu $(ARGS)
 
 $(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	    { echo "Mirage needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 # Installed anew when the project's needs or the C++ sources change; Python sources are used in place.
-$(VENV)/play.installed: $(SOURCES) | $(BIN)/python
-	@echo "installing the game and its dream into $(VENV) (some minutes the first time)"
-	$(PIP_INSTALL) -e '.[play,video,wm]'
+$(VENV)/play.installed: $(NEEDS) | $(BIN)/python
+	@echo "installing the game and its dream into $(VENV) (a minute or two, the first time)"
+	$(INSTALL) -e '.[play,video,dream]'
 	@touch $@
 
-$(VENV)/dev.installed: $(SOURCES) | $(BIN)/python
-	@echo "installing the project and its tests' needs into $(VENV) (some minutes the first time)"
-	$(PIP_INSTALL) -e '.[dev]'
+$(VENV)/dev.installed: $(NEEDS) | $(BIN)/python
+	@echo "installing the project and what its tests need into $(VENV) (some minutes, the first time)"
+	$(INSTALL) -e '.[dev]'
 	@touch $@ $(VENV)/play.installed
 
 clean:

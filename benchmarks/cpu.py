@@ -3,9 +3,9 @@
     python -m benchmarks.cpu                 # prints the table
     python -m benchmarks.cpu --save          # and writes benchmarks/results/cpu.json
 
-A frame is a tick of a game. For ALE that is an agent's step times its frame skip of 4: it emulates every
-frame and draws the last two of four into an 84x84 grey picture. Mirage steps and draws each frame,
-64x64x3, through the public step() of its vector environment.
+A frame is a tick of a game. For ALE that is an agent's step times its frame skip of 4: it emulates
+every frame and draws the last two of four into an 84x84 grey picture. Mirage steps and draws each
+frame, 64x64x3, through the public step() of its vector environment.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def print_table(figures: dict[str, Rate]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--num-envs", type=int, default=512, help="arenas in a batch")
     parser.add_argument("--ale-envs", type=int, default=64, help="ALE environments in a batch")
     parser.add_argument("--rounds", type=int, default=5, help="turns that each contestant takes")

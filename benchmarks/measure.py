@@ -50,7 +50,7 @@ def rates(
 
 
 def machine() -> dict[str, str]:
-    """Return the processor, its cores that this process may use, and the versions of what was measured."""
+    """Return the processor, the cores that may be used, and the versions of what was measured."""
     packages = ("mirage-env", "numpy", "gymnasium", "ale-py", "torch", "onnxruntime")
     return {
         "processor": _processor(),
@@ -62,6 +62,7 @@ def machine() -> dict[str, str]:
 
 def save(name: str, figures: dict[str, Rate], notes: dict[str, float]) -> Path:
     """Write the figures to benchmarks/results/NAME.json."""
+    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     report = {
         "date": datetime.now(UTC).date().isoformat(),

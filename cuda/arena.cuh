@@ -2,7 +2,8 @@
 #pragma once
 #include "generated.cuh"
 
-struct Objects { // rocks and bullets share rows of 32 lanes, so that a row is one 128-byte line of memory
+// Rocks and bullets share rows of 32 lanes, so that a row is one 128-byte line of memory.
+struct Objects {
     uint32_t rock_x[ROCK_SLOTS], bullet_x[BULLET_SLOTS]; // 2^26 a unit: the torus is the integers
     uint32_t rock_y[ROCK_SLOTS], bullet_y[BULLET_SLOTS];
     int32_t rock_vx[ROCK_SLOTS], bullet_vx[BULLET_SLOTS]; // the same unit a tick
@@ -38,7 +39,8 @@ static_assert(sizeof(Arena) == 640, "mirage_env/arena.py and this file describe 
 constexpr int ARENA_WORDS = sizeof(Arena) / 4;
 constexpr uint8_t TERMINATED = 1, TRUNCATED = 2;
 
-struct Tuning { // the rules that may differ from arena to arena, in the order of TUNABLE in rules.py
+// The rules that may differ from arena to arena, in the order of TUNABLE in rules.py.
+struct Tuning {
     int32_t thrust, rock_speed, wave_first, cooldown, split_random;
 };
 

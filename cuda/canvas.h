@@ -1,5 +1,5 @@
-// A picture on the host, drawn sprite by sprite and row by row so that the compiler vectorises a row. What a
-// pixel looks like is in pixels.cuh; nothing here is a rule.
+// A picture on the host, drawn sprite by sprite and row by row so that the compiler vectorises a
+// row. What a pixel looks like is in pixels.cuh; nothing here is a rule.
 #pragma once
 #include "pixels.cuh"
 #include <cstring>
@@ -71,8 +71,10 @@ HD void draw_rows(const Sprite &s, const View &view, uint8_t *image) {
 
 template <Paint (*shape)(const Sprite &, float, float)>
 HD void draw(const Sprite &s, const View &view, uint8_t *image) {
-    if (s.width <= LANES) draw_rows<LANES, shape>(s, view, image);
-    else draw_rows<2 * LANES, shape>(s, view, image);
+    if (s.width <= LANES)
+        draw_rows<LANES, shape>(s, view, image);
+    else
+        draw_rows<2 * LANES, shape>(s, view, image);
 }
 
 FOR_EACH_CPU inline void draw_octagon(const Sprite &s, const View &view, uint8_t *image) {

@@ -1,4 +1,4 @@
-// What differs between the host's compiler and nvcc, and the lanes that a driver runs an arena with.
+// What differs between the host's compiler and nvcc, and the lanes that run an arena.
 #pragma once
 #include <cstdint>
 
@@ -11,8 +11,8 @@
 #endif
 #define CONSTANT constexpr
 
-// The rules are written over lanes: lane i works on rock i, bullet i or sprite i. A driver passes one of two
-// kinds, and a rule does not know which:
+// The rules are written over lanes: lane i works on rock i, bullet i or sprite i. A driver passes
+// one of two kinds, and a rule does not know which:
 //   each(n, f)   f(i) for every i < n, whatever the order
 //   where(n, f)  the set of i < n for which f(i) holds, as bits
 //   once(f)      f() a single time
@@ -79,7 +79,7 @@ HD float pick(const int (*table)[2], int index, int axis) {
 #ifdef __CUDACC__
     return float(table[index][axis]);
 #else
-    // A row of pixels picks many at a time: selections vectorise everywhere, gathers are slow or missing.
+    // A row of pixels picks many at a time: selections vectorise everywhere, gathers do not.
     const float t0 = float(table[0][axis]), t1 = float(table[1][axis]);
     const float t2 = float(table[2][axis]), t3 = float(table[3][axis]);
     const float t4 = float(table[4][axis]), t5 = float(table[5][axis]);

@@ -1,4 +1,4 @@
-// Written by `python -m mirage_env.rules` from mirage_env/rules.py: change the rules there.
+// Written by `python -m mirage_env.header`: change mirage_env/rules.py and run that.
 // clang-format off
 #pragma once
 #include "compiler.cuh"

@@ -1,5 +1,5 @@
-// The CUDA driver: a warp for each arena, a lane for each object. It holds no rule: those are in the *.cuh files.
-// Compile with -fmad=false, so that the pictures are the same bytes as on the host.
+// The CUDA driver: a warp for each arena, a lane for each object. It holds no rule: those are in
+// the *.cuh files. Compile with -fmad=false: then the pictures are the same bytes as on the host.
 #include "hash.cuh"
 #include "pixels.cuh"
 
@@ -31,15 +31,16 @@ HD void load(const Arena &from, Arena &to, Warp warp) {
 }
 
 // Draws rows [top, top + STRIP_ROWS) of the picture into `strip`, which is black.
-HD void draw_strip(const Sprite *list, int n, int top, const View &view, uint8_t *strip, Warp warp) {
+HD void draw_strip(const Sprite *list, int n, int top, const View &view, uint8_t *strip,
+                   Warp warp) {
     for (int k = 0; k < n; k++) {
         const Sprite &s = list[k];
         for (int p = warp.lane; p < s.width * s.width; p += 32) {
             const int ky = p / s.width, kx = p - ky * s.width;
             const int row = wrapped(s.first_y + ky, view.size) - top;
             if (row < 0 || row >= STRIP_ROWS) continue;
-            const Paint seen =
-                paint(s, (s.offset_x + float(kx)) * view.pitch, (s.offset_y + float(ky)) * view.pitch);
+            const Paint seen = paint(s, (s.offset_x + float(kx)) * view.pitch,
+                                     (s.offset_y + float(ky)) * view.pitch);
             uint8_t *pixel = strip + 3 * (row * view.size + wrapped(s.first_x + kx, view.size));
             const int opaque = opacity(seen.coverage, s.alpha);
             for (int c = 0; c < 3; c++) pixel[c] = blend(pixel[c], s.colour[c], opaque, seen.shade);
@@ -48,7 +49,8 @@ HD void draw_strip(const Sprite *list, int n, int top, const View &view, uint8_t
     }
 }
 
-HD void draw_picture(Scratch &scratch, const Core &core, const Tuning &tuning, uint8_t *image, Warp warp) {
+HD void draw_picture(Scratch &scratch, const Core &core, const Tuning &tuning, uint8_t *image,
+                     Warp warp) {
     const View view = view_of(SIZE);
     const int n = sprites(scratch.arena.objects, core, tuning, view, scratch.list, warp);
     uint32_t *out = reinterpret_cast<uint32_t *>(image);
@@ -64,8 +66,9 @@ HD void draw_picture(Scratch &scratch, const Core &core, const Tuning &tuning, u
 
 // Steps every arena by its action, autoreset included, and draws it where `frames` is given.
 extern "C" __global__ void __launch_bounds__(32 * WARPS)
-    step_arenas(Pace pace, Arena *arenas, Arena *final_arenas, const Tuning *tuning, const int32_t *actions,
-                int32_t *reward, bool *terminated, bool *truncated, bool *begun, uint8_t *frames, int num_envs) {
+    step_arenas(Pace pace, Arena *arenas, Arena *final_arenas, const Tuning *tuning,
+                const int32_t *actions, int32_t *reward, bool *terminated, bool *truncated,
+                bool *begun, uint8_t *frames, int num_envs) {
     __shared__ Scratch scratches[WARPS];
     const Warp warp = {int(threadIdx.x) & 31};
     const int i = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32;
@@ -81,16 +84,19 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS)
     warp.once([&] {
         scratch.arena.core = core;
         reward[i] = outcome.points;
-        terminated[i] = outcome.terminated, truncated[i] = outcome.truncated, begun[i] = outcome.begun;
+        terminated[i] = outcome.terminated, truncated[i] = outcome.truncated,
+        begun[i] = outcome.begun;
     });
     load(scratch.arena, arenas[i], warp);
-    if (frames != nullptr) draw_picture(scratch, core, rules, frames + size_t(3) * SIZE * SIZE * i, warp);
+    if (frames != nullptr)
+        draw_picture(scratch, core, rules, frames + size_t(3) * SIZE * SIZE * i, warp);
 }
 
-// Begins an episode in every arena of `mask` (in all of them without one), of new seeds where they are given.
+// Begins an episode in every arena of `mask` (in all of them without one), of new seeds where they
+// are given.
 extern "C" __global__ void __launch_bounds__(32 * WARPS)
-    reset_arenas(Arena *arenas, const Tuning *tuning, const uint64_t *seeds, const bool *mask, bool *begun,
-                 int num_envs) {
+    reset_arenas(Arena *arenas, const Tuning *tuning, const uint64_t *seeds, const bool *mask,
+                 bool *begun, int num_envs) {
     __shared__ Arena scratch[WARPS];
     const Warp warp = {int(threadIdx.x) & 31};
     const int i = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32;

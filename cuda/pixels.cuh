@@ -1,5 +1,5 @@
-// Pixels: how much of a pixel a shape covers, and what is seen then. Float32, each operation rounded by itself
-// (compile without fused multiply-add), so that every machine gets the same bytes.
+// Pixels: how much of a pixel a shape covers, and what is seen then. Float32, each operation
+// rounded by itself (compile without fused multiply-add): every machine gets the same bytes.
 #pragma once
 #include "sprites.cuh"
 
@@ -22,7 +22,7 @@ HD Paint octagon(const Sprite &s, float dx, float dy) {
 
 HD Paint dart(const Sprite &s, float dx, float dy) {
     const float u = dx * s.axis_x + dy * s.axis_y, w = magnitude(dx * s.axis_y - dy * s.axis_x);
-    const int(*planes)[3] = s.kind == 0 ? HULL_PLANES : FLAME_PLANES;
+    const int (*planes)[3] = s.kind == 0 ? HULL_PLANES : FLAME_PLANES;
     float d[2];
     for (int i = 0; i < 2; i++) {
         const int *p = planes[i];
@@ -39,6 +39,7 @@ HD Paint ring(const Sprite &s, float dx, float dy) {
 HD int opacity(int coverage, int alpha) { return coverage * alpha >> 8; }
 
 HD uint8_t blend(int under, int colour, int opaque, int shade) {
-    const uint16_t c = uint16_t(colour * shade) >> 8; // 16 bits hold every product: at most 255 * 256
+    // 16 bits hold every product: at most 255 * 256.
+    const uint16_t c = uint16_t(colour * shade) >> 8;
     return uint8_t(uint16_t(under * (256 - opaque) + c * opaque) >> 8);
 }

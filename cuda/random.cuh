@@ -15,7 +15,8 @@ enum class Site : uint32_t { // the places in the rules that draw
     SPLIT_COURSE,
 };
 
-HD uint32_t mix(uint32_t h) { // a bijection in which each bit of h moves half the bits of the result
+// A bijection in which each bit of h moves half the bits of the result.
+HD uint32_t mix(uint32_t h) {
     h ^= h >> 16;
     h *= 0x21f0aaadu;
     h ^= h >> 15;
@@ -24,8 +25,8 @@ HD uint32_t mix(uint32_t h) { // a bijection in which each bit of h moves half t
 }
 
 HD uint32_t draw(const Core &core, Site site, int index) {
-    const uint32_t words[5] = {uint32_t(core.seed), uint32_t(core.seed >> 32), core.episode, core.tick,
-                               uint32_t(site) * 256u + uint32_t(index)};
+    const uint32_t words[5] = {uint32_t(core.seed), uint32_t(core.seed >> 32), core.episode,
+                               core.tick, uint32_t(site) * 256u + uint32_t(index)};
     uint32_t h = 0;
     for (uint32_t word : words) h = mix((h ^ word) + 0x9e3779b9u);
     return h;

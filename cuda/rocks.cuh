@@ -8,9 +8,11 @@ HD Rock drift(Rock rock) {
     return rock;
 }
 
-HD Vector kick(const Core &core, const Tuning &tuning, int slot, const Rock &rock, const Bullet &bullet) {
+HD Vector kick(const Core &core, const Tuning &tuning, int slot, const Rock &rock,
+               const Bullet &bullet) {
     if (tuning.split_random) {
-        return along((BULLET_SPEED >> 8) * KICK, int(below(draw(core, Site::SPLIT_COURSE, slot), 256)));
+        return along((BULLET_SPEED >> 8) * KICK,
+                     int(below(draw(core, Site::SPLIT_COURSE, slot), 256)));
     }
     const int32_t rx = int32_t(uint32_t(bullet.vx) - uint32_t(rock.vx)); // as seen from the rock
     const int32_t ry = int32_t(uint32_t(bullet.vy) - uint32_t(rock.vy));

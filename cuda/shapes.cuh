@@ -40,7 +40,8 @@ HD Sprite sprite_at(uint32_t x, uint32_t y, int extent, const View &view) {
     return s;
 }
 
-HD Sprite ring_sprite(uint32_t x, uint32_t y, int extent, float radius, float half_width, const View &view) {
+HD Sprite ring_sprite(uint32_t x, uint32_t y, int extent, float radius, float half_width,
+                      const View &view) {
     Sprite s = sprite_at(x, y, extent, view);
     s.shape = Shape::RING;
     s.radius = radius, s.half_width = half_width;
@@ -56,4 +57,6 @@ HD Sprite dart_sprite(const Core &ship, int kind, int extent, const int *colour,
     return s;
 }
 
-HD const int *ship_colour(const Core &ship) { return SHIP_COLOURS[ship.lives < 3 ? ship.lives : 3]; }
+HD const int *ship_colour(const Core &ship) {
+    return SHIP_COLOURS[ship.lives < 3 ? ship.lives : 3];
+}

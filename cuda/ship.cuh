@@ -14,7 +14,8 @@ HD bool clocks(Core &ship) { // returns whether the episode terminates
     return false;
 }
 
-HD void steer(Core &ship, const Tuning &tuning, int turn, bool thrust) { // turn: 0 none, 1 left, 2 right
+// turn: 0 none, 1 left, 2 right
+HD void steer(Core &ship, const Tuning &tuning, int turn, bool thrust) {
     if (!alive(ship)) {
         ship.thrusting = 0;
         return;
@@ -33,7 +34,9 @@ HD void steer(Core &ship, const Tuning &tuning, int turn, bool thrust) { // turn
     }
 }
 
-HD void coast(Core &ship) { ship.ship_x += uint32_t(ship.ship_vx), ship.ship_y += uint32_t(ship.ship_vy); }
+HD void coast(Core &ship) {
+    ship.ship_x += uint32_t(ship.ship_vx), ship.ship_y += uint32_t(ship.ship_vy);
+}
 
 HD bool trigger(Core &ship, bool fire) { // returns whether the gun goes off
     if (ship.cooldown > 0) ship.cooldown--;

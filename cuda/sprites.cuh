@@ -2,7 +2,8 @@
 #pragma once
 #include "shapes.cuh"
 
-HD Vector box(uint32_t x, int extent, const View &view, float &offset) { // first pixel and width, on one axis
+// First pixel and width of a box, on one axis.
+HD Vector box(uint32_t x, int extent, const View &view, float &offset) {
     const int p = int(uint64_t(x) * uint32_t(view.size) >> 16); // in 1/65536 pixel
     const int first = (p - extent * view.size) >> 16;
     offset = float((first << 16) + 32768 - p) / 65536.0f;
@@ -29,7 +30,8 @@ HD Sprite rock_sprite(const Objects &objects, const Core &core, int i, const Vie
 }
 
 HD Sprite bullet_sprite(const Objects &objects, int i, const View &view) {
-    Sprite s = ring_sprite(objects.bullet_x[i], objects.bullet_y[i], BULLET_EXTENT, 0.0f, units(BULLET_DISC), view);
+    Sprite s = ring_sprite(objects.bullet_x[i], objects.bullet_y[i], BULLET_EXTENT, 0.0f,
+                           units(BULLET_DISC), view);
     const int alpha = BULLET_ALPHA[0] + BULLET_ALPHA[1] * objects.bullet_life[i];
     s.alpha = alpha < 256 ? alpha : 256;
     s.colour = BULLET_COLOUR;
@@ -44,49 +46,57 @@ HD Sprite hull_sprite(const Core &ship, const View &view) {
     return dart_sprite(ship, 0, HULL_EXTENT, ship_colour(ship), view);
 }
 
-HD Sprite gun_sprite(const Core &ship, const Tuning &tuning, const View &view) { // the light at the nose
+// The light at the nose.
+HD Sprite gun_sprite(const Core &ship, const Tuning &tuning, const View &view) {
     const Vector nose = along(GUN_AT, 4 * ship.ship_heading);
-    Sprite s = ring_sprite(ship.ship_x + uint32_t(nose.x), ship.ship_y + uint32_t(nose.y), GUN_EXTENT, 0.0f,
-                           units(GUN_DISC), view);
+    Sprite s = ring_sprite(ship.ship_x + uint32_t(nose.x), ship.ship_y + uint32_t(nose.y),
+                           GUN_EXTENT, 0.0f, units(GUN_DISC), view);
     const int alpha = ship.cooldown * 256 / tuning.cooldown;
     s.alpha = alpha < 256 ? alpha : 256;
     s.colour = GUN_COLOUR;
     return s;
 }
 
-HD Sprite halo_sprite(const Core &ship, const View &view) { // the blast of a dying ship, or the shield of a new one
+// The blast of a dying ship, or the shield of a new one.
+HD Sprite halo_sprite(const Core &ship, const View &view) {
     if (ship.dying > 0) {
         const float left = float(ship.dying) / float(DEATH_TICKS);
         const float r0 = units(BLAST_RADIUS[0]), r1 = units(BLAST_RADIUS[1]);
         const float w0 = units(BLAST_WIDTH[0]), w1 = units(BLAST_WIDTH[1]);
-        Sprite s = ring_sprite(ship.ship_x, ship.ship_y, BLAST_EXTENT, r0 + (r1 - r0) * (1.0f - left),
-                               w0 + (w1 - w0) * left, view);
+        Sprite s = ring_sprite(ship.ship_x, ship.ship_y, BLAST_EXTENT,
+                               r0 + (r1 - r0) * (1.0f - left), w0 + (w1 - w0) * left, view);
         s.colour = ship_colour(ship);
         return s;
     }
     const float left = float(ship.shield) / float(SHIELD_TICKS);
     const float r0 = units(SHIELD_RADIUS[0]), r1 = units(SHIELD_RADIUS[1]);
-    Sprite s = ring_sprite(ship.ship_x, ship.ship_y, SHIELD_EXTENT, r0 + (r1 - r0) * left, units(SHIELD_WIDTH), view);
+    Sprite s = ring_sprite(ship.ship_x, ship.ship_y, SHIELD_EXTENT, r0 + (r1 - r0) * left,
+                           units(SHIELD_WIDTH), view);
     s.alpha = SHIELD_ALPHA;
     s.colour = SHIELD_COLOUR;
     return s;
 }
 
-// Fills `list` in the order of drawing (large, medium, small rocks, bullets, flame, hull, gun, halo); returns how many.
+// Fills `list` in the order of drawing (large, medium, small rocks, bullets, flame, hull, gun,
+// halo); returns how many.
 template <class Lanes>
-HD int sprites(const Objects &objects, const Core &core, const Tuning &tuning, const View &view, Sprite *list,
-               Lanes lanes) {
+HD int sprites(const Objects &objects, const Core &core, const Tuning &tuning, const View &view,
+               Sprite *list, Lanes lanes) {
     int n = 0;
     for (int size = 3; size > 0; size--) {
-        const uint32_t rocks = lanes.where(ROCK_SLOTS, [&](int i) { return objects.rock_size[i] == size; });
+        const uint32_t rocks =
+            lanes.where(ROCK_SLOTS, [&](int i) { return objects.rock_size[i] == size; });
         lanes.each(ROCK_SLOTS, [&](int i) {
-            if (rocks >> i & 1) list[n + count(rocks & ((1u << i) - 1))] = rock_sprite(objects, core, i, view);
+            if (rocks >> i & 1)
+                list[n + count(rocks & ((1u << i) - 1))] = rock_sprite(objects, core, i, view);
         });
         n += count(rocks);
     }
-    const uint32_t bullets = lanes.where(BULLET_SLOTS, [&](int i) { return objects.bullet_life[i] != 0; });
+    const uint32_t bullets =
+        lanes.where(BULLET_SLOTS, [&](int i) { return objects.bullet_life[i] != 0; });
     lanes.each(BULLET_SLOTS, [&](int i) {
-        if (bullets >> i & 1) list[n + count(bullets & ((1u << i) - 1))] = bullet_sprite(objects, i, view);
+        if (bullets >> i & 1)
+            list[n + count(bullets & ((1u << i) - 1))] = bullet_sprite(objects, i, view);
     });
     n += count(bullets);
     const bool ship = alive(core), flame = ship && core.thrusting, gun = ship && core.cooldown > 0;

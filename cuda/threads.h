@@ -22,7 +22,8 @@ class Threads {
         for (std::thread &worker : workers_) worker.join();
     }
 
-    // Calls job(first, last) for pieces of [0, n) of at most `grain`, on all threads, and returns when all are done.
+    // Calls job(first, last) for pieces of [0, n) of at most `grain`, on all threads, and returns
+    // when all are done.
     void run(int n, int grain, const std::function<void(int, int)> &job) {
         if (workers_.empty() || n <= grain) {
             if (n > 0) job(0, n);

@@ -7,7 +7,8 @@ struct Outcome {
     bool terminated, truncated, begun;
 };
 
-template <class Lanes> HD void begin(Objects &objects, Core &core, const Tuning &tuning, Lanes lanes) {
+template <class Lanes>
+HD void begin(Objects &objects, Core &core, const Tuning &tuning, Lanes lanes) {
     const uint32_t episode = core.episode;
     const uint64_t seed = core.seed;
     lanes.each(ROCK_SLOTS, [&](int i) { put_rock(objects, i, no_rock()); });
@@ -20,9 +21,10 @@ template <class Lanes> HD void begin(Objects &objects, Core &core, const Tuning 
     announce(objects, core, tuning, lanes);
 }
 
-// Bullets against rocks; returns the points. A slot is dealt with once a tick: what a shot makes is out of
-// reach of the other shots.
-template <class Lanes> HD int strike(Objects &objects, const Core &core, const Tuning &tuning, Lanes lanes) {
+// Bullets against rocks; returns the points. A slot is dealt with once a tick: what a shot makes is
+// out of reach of the other shots.
+template <class Lanes>
+HD int strike(Objects &objects, const Core &core, const Tuning &tuning, Lanes lanes) {
     int points = 0;
     uint32_t done = 0;
     uint32_t flying = lanes.where(BULLET_SLOTS, [&](int i) { return objects.bullet_life[i] != 0; });
@@ -32,7 +34,8 @@ template <class Lanes> HD int strike(Objects &objects, const Core &core, const T
         const uint32_t struck = lanes.where(ROCK_SLOTS, [&](int i) {
             const int size = objects.rock_size[i];
             return size != 0 && (done >> i & 1) == 0 &&
-                   touches(objects.rock_x[i], objects.rock_y[i], bullet.x, bullet.y, ROCK_REACH[size] + BULLET_REACH);
+                   touches(objects.rock_x[i], objects.rock_y[i], bullet.x, bullet.y,
+                           ROCK_REACH[size] + BULLET_REACH);
         });
         if (struck == 0) continue;
         const int slot = lowest(struck);
@@ -43,7 +46,8 @@ template <class Lanes> HD int strike(Objects &objects, const Core &core, const T
             lanes.once([&] { put_rock(objects, slot, no_rock()); });
         } else {
             const Vector apart = kick(core, tuning, slot, rock, bullet);
-            const int other = lowest(lanes.where(ROCK_SLOTS, [&](int i) { return objects.rock_size[i] == 0; }));
+            const int other =
+                lowest(lanes.where(ROCK_SLOTS, [&](int i) { return objects.rock_size[i] == 0; }));
             done |= 1u << other;
             lanes.once([&] {
                 put_rock(objects, slot, fragment(rock, apart, +1));
@@ -70,7 +74,8 @@ HD Outcome tick(Objects &objects, Core &core, const Tuning &tuning, int action, 
     });
 
     if (trigger(core, action & 1)) {
-        const uint32_t room = lanes.where(BULLET_SLOTS, [&](int i) { return objects.bullet_life[i] == 0; });
+        const uint32_t room =
+            lanes.where(BULLET_SLOTS, [&](int i) { return objects.bullet_life[i] == 0; });
         if (room != 0) {
             lanes.once([&] { put_bullet(objects, lowest(room), shoot(core)); });
             core.cooldown = uint8_t(tuning.cooldown);
@@ -83,8 +88,8 @@ HD Outcome tick(Objects &objects, Core &core, const Tuning &tuning, int action, 
         if (alive(core) && core.shield == 0) {
             const uint32_t touching = lanes.where(ROCK_SLOTS, [&](int i) {
                 const int size = objects.rock_size[i];
-                return size != 0 && touches(objects.rock_x[i], objects.rock_y[i], core.ship_x, core.ship_y,
-                                            ROCK_REACH[size] + SHIP_REACH);
+                return size != 0 && touches(objects.rock_x[i], objects.rock_y[i], core.ship_x,
+                                            core.ship_y, ROCK_REACH[size] + SHIP_REACH);
             });
             if (touching != 0) crash(core);
         }
@@ -105,10 +110,11 @@ struct Pace { // how an environment steps its arenas
     int autoreset; // 0 next step, 1 same step, 2 disabled: mirage_env.simulator.Autoreset
 };
 
-// A step of an environment. `at_end` is called, in the same-step mode, when the arena is over and before it begins anew.
+// A step of an environment. `at_end` is called, in the same-step mode, when the arena is over and
+// before it begins anew.
 template <class Lanes, class AtEnd>
-HD Outcome step(Objects &objects, Core &core, const Tuning &tuning, const Pace &pace, int action, Lanes lanes,
-                AtEnd at_end) {
+HD Outcome step(Objects &objects, Core &core, const Tuning &tuning, const Pace &pace, int action,
+                Lanes lanes, AtEnd at_end) {
     if (core.ended != 0) {
         if (pace.autoreset == 2) {
             return {0, (core.ended & TERMINATED) != 0, (core.ended & TRUNCATED) != 0, false};

@@ -11,7 +11,8 @@ HD int32_t gap(uint32_t a, uint32_t b) { // the shortest way from b to a on one 
     return int32_t(a - b);
 }
 
-HD bool touches(uint32_t ax, uint32_t ay, uint32_t bx, uint32_t by, int reach) { // reach in 1/1024 unit
+// reach in 1/1024 unit
+HD bool touches(uint32_t ax, uint32_t ay, uint32_t bx, uint32_t by, int reach) {
     const int32_t dx = gap(ax, bx) >> 16, dy = gap(ay, by) >> 16;
     return uint32_t(dx * dx) + uint32_t(dy * dy) < uint32_t(reach * reach);
 }

@@ -3,13 +3,16 @@
 #include "rocks.cuh"
 
 HD Rock place(const Core &core, const Tuning &tuning, int slot, int count, int bearing) {
-    const int from_ship = bearing + slot * 256 / count + int(below(draw(core, Site::ROCK_BEARING, slot), 32));
-    const int32_t distance = WAVE_NEAR + int32_t(below(draw(core, Site::ROCK_DISTANCE, slot), WAVE_FAR - WAVE_NEAR));
+    const int from_ship =
+        bearing + slot * 256 / count + int(below(draw(core, Site::ROCK_BEARING, slot), 32));
+    const int32_t distance =
+        WAVE_NEAR + int32_t(below(draw(core, Site::ROCK_DISTANCE, slot), WAVE_FAR - WAVE_NEAR));
     const Vector offset = along(distance, from_ship);
     const int64_t pace = 192 + below(draw(core, Site::ROCK_SPEED, slot), 129);
     const int32_t speed = int32_t(tuning.rock_speed * pace >> 8);
     const Vector velocity = along(speed, int(below(draw(core, Site::ROCK_COURSE, slot), 256)));
-    const int spin = int(below(draw(core, Site::ROCK_SPIN, slot), 2 * ROCK_SPIN[3] + 1)) - ROCK_SPIN[3];
+    const int spin =
+        int(below(draw(core, Site::ROCK_SPIN, slot), 2 * ROCK_SPIN[3] + 1)) - ROCK_SPIN[3];
     return {core.ship_x + uint32_t(offset.x),
             core.ship_y + uint32_t(offset.y),
             velocity.x,
@@ -19,7 +22,8 @@ HD Rock place(const Core &core, const Tuning &tuning, int slot, int count, int b
             int8_t(spin)};
 }
 
-template <class Lanes> HD void announce(Objects &objects, Core &core, const Tuning &tuning, Lanes lanes) {
+template <class Lanes>
+HD void announce(Objects &objects, Core &core, const Tuning &tuning, Lanes lanes) {
     core.wave++;
     const uint32_t wanted = uint32_t(tuning.wave_first) + core.wave - 1;
     const int count = wanted < uint32_t(WAVE_MOST) ? int(wanted) : WAVE_MOST;

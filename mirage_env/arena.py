@@ -1,6 +1,7 @@
 """The state of one arena: a record of 640 bytes, the same in numpy, C++ and CUDA.
 
-The fields and their meaning are listed in docs/rules.md; `struct Arena` in cuda/arena.cuh is its other half.
+The fields and their meaning are listed in docs/rules.md; `struct Arena` in cuda/arena.cuh is its
+other half.
 """
 
 from __future__ import annotations

@@ -1,22 +1,33 @@
 """The constants of the game, each in one place, in units a person can read.
 
-`Rules` is the whole of it: a frozen dataclass in units, ticks and points. `constants` turns it into the
-integers that the simulator computes with, and ``python -m mirage_env.rules`` writes those to
-``cuda/generated.cuh`` for the C++ and CUDA builds. The oracle reads them from here.
+`Rules` is the whole of it: a frozen dataclass in units, ticks and points. `constants` turns it into
+the integers that the simulators compute with: the oracle reads them from here, and
+``python -m mirage_env.header`` writes them to ``cuda/generated.cuh`` for the C++ and CUDA builds.
 
-Units: the arena is 64 units wide and high, a tick is 1/30 s, and a 64x64 picture has one pixel a unit.
+Units: the arena is 64 units wide and high, a tick is 1/30 s, and a 64x64 picture has one pixel a
+unit.
 """
 
 from __future__ import annotations
 
-import math
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["RULES_VERSION", "TUNABLE", "Constants", "Rules", "constants", "header", "tuning"]
+from mirage_env import tables
+
+__all__ = [
+    "ARENA",
+    "BULLET_SLOTS",
+    "COLOURS",
+    "ROCK_SLOTS",
+    "RULES_VERSION",
+    "TUNABLE",
+    "UNIT",
+    "Constants",
+    "Rules",
+    "constants",
+    "tuning",
+]
 
 RULES_VERSION = 1
 """Raised by every change that alters a state or a pixel; recorded in weights and replays."""
@@ -25,13 +36,13 @@ ARENA = 64
 """Width and height of the torus in units."""
 
 UNIT = 2**26
-"""One unit of length in the integers of a coordinate: 64 units are 2**32, so wrapping is overflow."""
+"""One unit of length in the integers of a coordinate: 64 are 2**32, so wrapping is overflow."""
 
 ROCK_SLOTS = 24
 BULLET_SLOTS = 8
 
 TUNABLE = ("thrust", "rock_speed", "wave_first", "cooldown", "split")
-"""The fields of `Rules` that may differ from environment to environment, and from arena to arena."""
+"""The fields of `Rules` that may differ from arena to arena."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,7 @@ class Rules:
     drag_shift: int = 7
     """Each tick the ship loses 1/2**drag_shift of its velocity."""
     top_speed: float = 0.9
-    """Above this speed (units/tick) the ship loses a further 1/2**brake_shift of its velocity a tick."""
+    """Above this speed, units/tick, each tick the ship loses a further 1/2**brake_shift of it."""
     brake_shift: int = 4
     ship_radius: float = 1.6
     """For collisions, units."""
@@ -96,7 +107,7 @@ class Rules:
     rock_spin: tuple[int, int, int] = (4, 3, 2)
     """Of a fragment, 1/256 turn a tick; a new large rock spins at most at its rate."""
     kick: float = 48 / 256
-    """Speed of a fragment across the bullet's path, as a share of the bullet's speed seen from the rock."""
+    """Speed of a fragment across the bullet's path: a share of the bullet's, seen from the rock."""
     kick_lead: int = 3
     """A fragment starts 2**kick_lead ticks along the way that the kick takes it."""
 
@@ -131,7 +142,7 @@ def _in_range(name: str, value: Any, low: float, high: float, whole: bool = Fals
 
 
 def tuning(rules: Rules) -> tuple[int, int, int, int, int]:
-    """Return the tunable part of `rules` as the integers of `struct Tuning`, in the order of `TUNABLE`.
+    """Return the tunable part of `rules` as integers, in the order of `TUNABLE` (`struct Tuning`).
 
     Raises:
         ValueError: If a field that is not in `TUNABLE` differs from its default.
@@ -163,71 +174,6 @@ def reach(units: float) -> int:
     return round(units * 1024)
 
 
-# Tables ---------------------------------------------------------------------------------------------
-
-ANGLES = 256
-"""Steps of a full turn in the tables of cosine and sine; a heading of the ship is four of them."""
-
-OUTLINES = {
-    "small": (16, 14, 15, 13, 16, 15, 13, 14),
-    "medium": (16, 13, 15, 16, 13, 15, 14, 16),
-    "large": (16, 14, 16, 13, 15, 16, 13, 15),
-}
-"""Outlines of the rocks: the radius of each of eight vertices, 45 degrees apart, in sixteenths of the largest."""
-
-
-def _cosines() -> tuple[int, ...]:
-    return tuple(round(math.cos(2 * math.pi * a / ANGLES) * 16384) for a in range(ANGLES))
-
-
-def _sines() -> tuple[int, ...]:
-    return tuple(round(math.sin(2 * math.pi * a / ANGLES) * 16384) for a in range(ANGLES))
-
-
-def octagon_edges(outline: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
-    """Return the edges of an outline, in 1/4096, indexed by octant.
-
-    Edge (mx, my) of vertices a and b solves mx*ax + my*ay = mx*bx + my*by = 1, so that mx*u + my*v is 1 on
-    the edge, less inside and more outside. The octant of (u, v) is (u < 0) + 2*(v < 0) + 4*(|v| > |u|).
-    """
-    edges: dict[int, tuple[int, int]] = {}
-    for i in range(8):
-        (ax, ay), (bx, by) = (
-            (outline[j % 8] / 16 * math.cos(j * math.pi / 4), outline[j % 8] / 16 * math.sin(j * math.pi / 4))
-            for j in (i, i + 1)
-        )
-        det = ax * by - ay * bx
-        middle = (i + 0.5) * math.pi / 4
-        u, v = math.cos(middle), math.sin(middle)
-        octant = (u < 0) + 2 * (v < 0) + 4 * (abs(v) > abs(u))
-        edges[octant] = (round((by - ay) / det * 4096), round((ax - bx) / det * 4096))
-    return tuple(edges[o] for o in range(8))
-
-
-def dart_planes(nose: float, wing: tuple[float, float], tail: float) -> tuple[tuple[int, int, int], ...]:
-    """Return the two sides of a dart as planes (nu, nw, h) in 1/4096, for a point (u, w = |v|).
-
-    The dart points along +u: nose (nose, 0), wing tips (wing[0], +-wing[1]), notch (tail, 0). A point is
-    inside when nu*u + nw*w - h <= 0 for both planes; the larger of the two is its distance in units.
-    """
-
-    def plane(ax: float, ay: float, bx: float, by: float) -> tuple[int, int, int]:
-        length = math.hypot(bx - ax, by - ay)
-        nu, nw = (by - ay) / length, (ax - bx) / length
-        return round(nu * 4096), round(nw * 4096), round((nu * ax + nw * ay) * 4096)
-
-    return (
-        _outward(plane(nose, 0.0, *wing), tail, 0.0),
-        _outward(plane(*wing, tail, 0.0), nose, 0.0),
-    )
-
-
-def _outward(plane: tuple[int, int, int], u: float, w: float) -> tuple[int, int, int]:
-    """Return the plane turned so that the point (u, w) lies on its inner side."""
-    nu, nw, h = plane
-    return plane if nu * u + nw * w <= h else (-nu, -nw, -h)
-
-
 COLOURS = {
     "ROCK_COLOURS": (
         (214, 170, 112),
@@ -247,7 +193,7 @@ COLOURS = {
 
 
 class Constants(dict[str, Any]):
-    """The constants of the game as integers (and tuples of them), by the names of ``cuda/generated.cuh``."""
+    """The constants of the game: integers and tuples of them, by their names in the header."""
 
     def __getattr__(self, name: str) -> Any:
         """Return a constant as an attribute."""
@@ -258,7 +204,7 @@ class Constants(dict[str, Any]):
 
 
 def constants(rules: Rules | None = None) -> Constants:
-    """Return the integers that the simulators compute with, in the order in which the header lists them."""
+    """Return the integers that the simulators compute with, in the order of the header."""
     r = rules or Rules()
     return Constants(
         RULES_VERSION=RULES_VERSION,
@@ -308,63 +254,10 @@ def constants(rules: Rules | None = None) -> Constants:
         GHOST_ALPHA=128,
         GHOST_START=9,
         BULLET_ALPHA=(88, 7),
-        HULL_PLANES=dart_planes(2.8, (-2.2, 2.0), -1.2),
-        FLAME_PLANES=dart_planes(-3.8, (-1.4, 0.9), -1.0),
-        ROCK_EDGES=((((0, 0),) * 8), *(octagon_edges(OUTLINES[size]) for size in ("small", "medium", "large"))),
+        HULL_PLANES=tables.dart_planes(2.8, (-2.2, 2.0), -1.2),
+        FLAME_PLANES=tables.dart_planes(-3.8, (-1.4, 0.9), -1.0),
+        ROCK_EDGES=(((0, 0),) * 8, *map(tables.octagon_edges, tables.OUTLINES)),
         **COLOURS,
-        COSINES=_cosines(),
-        SINES=_sines(),
+        COSINES=tables.cosines(),
+        SINES=tables.sines(),
     )
-
-
-# The header -----------------------------------------------------------------------------------------
-
-
-def _shape(value: Any) -> tuple[int, ...]:
-    return (len(value), *_shape(value[0])) if isinstance(value, tuple) else ()
-
-
-def _literal(value: Any) -> str:
-    return "{" + ", ".join(map(_literal, value)) + "}" if isinstance(value, tuple) else str(value)
-
-
-def _wrapped(text: str, width: int = 100) -> str:
-    lines, line = [], ""
-    for word in text.split(" "):
-        if line and len(line) + 1 + len(word) > width:
-            lines.append(line)
-            line = "    " + word
-        else:
-            line = f"{line} {word}" if line else word
-    return "\n".join([*lines, line])
-
-
-def header(values: Mapping[str, Any] | None = None) -> str:
-    """Return the text of ``cuda/generated.cuh``."""
-    parts = [
-        "// Written by `python -m mirage_env.rules` from mirage_env/rules.py: change the rules there.",
-        "// clang-format off",
-        "#pragma once",
-        '#include "compiler.cuh"',
-        "",
-    ]
-    for name, value in (values or constants()).items():
-        dimensions = "".join(f"[{n}]" for n in _shape(value))
-        keyword = "TABLE" if dimensions else "CONSTANT"
-        parts.append(_wrapped(f"{keyword} int {name}{dimensions} = {_literal(value)};"))
-    return "\n".join([*parts, "// clang-format on", ""])
-
-
-def main() -> int:
-    """Write ``cuda/generated.cuh`` beside this package's source."""
-    target = Path(__file__).resolve().parent.parent / "cuda" / "generated.cuh"
-    if not target.parent.is_dir():
-        print(f"no folder {target.parent}: run this in a checkout of the source", file=sys.stderr)
-        return 1
-    target.write_text(header())
-    print(f"wrote {target}")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

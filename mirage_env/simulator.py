@@ -1,4 +1,4 @@
-"""What every backend is: `num_envs` arenas stepped and drawn together over buffers allocated once."""
+"""What every backend is: arenas stepped and drawn together, over buffers allocated once."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Simulator(ABC):
 
     Attributes:
         arenas: The states, `ARENA_DTYPE` [num_envs]; what is written here is the state.
-        final_arenas: For each arena that ended in the last step under `Autoreset.SAME_STEP`, the state at the end;
-            records of other arenas are stale.
+        final_arenas: For each arena that ended in the last step under `Autoreset.SAME_STEP`, the
+            state at the end; records of other arenas are stale.
         reward: int32 [num_envs], points of the last step.
         terminated: bool [num_envs].
         truncated: bool [num_envs].
@@ -71,17 +71,20 @@ class Simulator(ABC):
         self.begun = np.zeros(n, np.bool_)
 
     @abstractmethod
-    def reset(self, seeds: NDArray[np.uint64] | None = None, mask: NDArray[np.bool_] | None = None) -> None:
+    def reset(
+        self, seeds: NDArray[np.uint64] | None = None, mask: NDArray[np.bool_] | None = None
+    ) -> None:
         """Begin an episode in each arena of `mask` (all without one).
 
-        With `seeds` (uint64 [num_envs]) it is episode 0 of that seed, without them the next episode of the arena's own.
+        With `seeds` (uint64 [num_envs]) it is episode 0 of that seed, without them the next episode
+        of the arena's own.
         """
 
     @abstractmethod
     def step(self, actions: NDArray[np.int32], frames: NDArray[np.uint8] | None = None) -> None:
         """Step each arena by its action (int32 [num_envs], 0 to 11), autoreset included.
 
-        With `frames` (uint8 [num_envs, size, size, 3], contiguous), draw each arena as it is afterwards.
+        With `frames` (uint8 [num_envs, size, size, 3], contiguous), draw each arena as it then is.
         """
 
     @abstractmethod
@@ -93,20 +96,20 @@ class Simulator(ABC):
         final: bool = False,
         out: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
-        """Return pictures uint8 [len(indices), size, size, 3] of some arenas (of all without indices).
+        """Return pictures uint8 [len(indices), size, size, 3] of some arenas, or of all.
 
         With `final`, of their states in `final_arenas`. `out` takes the pictures where it is given.
         """
 
     @abstractmethod
     def state_hash(self) -> NDArray[np.uint64]:
-        """Return a hash of each arena's state, uint64 [num_envs]; equal states have equal hashes on all backends."""
+        """Return a hash of each arena's state, uint64 [num_envs]: the same on all backends."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (most backends hold nothing)
         """Free what the backend holds. Closing twice is fine."""
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return a copy of the states: an array [num_envs, ...] of raw integers for each field of `ARENA_DTYPE`."""
+        """Return a copy of the states: raw integers [num_envs, ...] by field of `ARENA_DTYPE`."""
         return named_arrays(self.arenas)
 
     def set_state(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -140,7 +143,7 @@ class Simulator(ABC):
             )
         if not np.array_equal(tuning, self.config.tuning[indices]):
             raise ValueError(
-                "the snapshot was taken under other Rules than these environments have, so that its "
-                "future would be another: choose environments with the same rules"
+                "the snapshot was taken under other Rules than these environments have, so that "
+                "its future would be another: choose environments with the same rules"
             )
         self.arenas[indices] = arenas

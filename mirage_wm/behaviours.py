@@ -61,6 +61,7 @@ class Behaviours:
     """The players of `num_envs` arenas and the random numbers they use.
 
     Example:
+        >>> from mirage_env.arena import ARENA_DTYPE
         >>> players = Behaviours(2, seed=1)
         >>> players.act(np.zeros(2, ARENA_DTYPE)).shape
         (2,)

@@ -15,7 +15,8 @@ TOLERANCE = 32
 PIXELS = 1
 """So many pixels of a hull's colour are a ship (or its explosion).
 
-On 9,859 pictures of held-out play with a ship and as many without, this was never wrong."""
+Chosen on held-out play, where it found the ship in all of 9,859 pictures with one, an explosion
+in 93 % of 267, and nothing in 10,240 from which the ship was taken out."""
 
 
 def ship_shown(frames: NDArray[np.uint8]) -> NDArray[np.bool_]:

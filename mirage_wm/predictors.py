@@ -1,4 +1,4 @@
-"""One step of a dream, by PyTorch or, on a CPU and there twice as fast, by onnxruntime.
+"""One step of a dream, by PyTorch or, on a CPU, by the faster onnxruntime.
 
 Both read the same checked weights. onnxruntime has the graph of the net from ``NAME.onnx`` (see
 `mirage_wm.onnx_graph`), which holds no weights: they are given to it from the safetensors file, so

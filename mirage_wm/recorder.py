@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from mirage_env import backends
 from mirage_env.arena import ARENA_DTYPE
-from mirage_env.errors import BackendUnavailableError
 from mirage_env.rules import Rules, tuning
 from mirage_env.simulator import Autoreset, Simulator, SimulatorConfig
 from mirage_wm.behaviours import Behaviours
@@ -86,17 +85,14 @@ class Chunk:
 
 
 def make_simulator(num_envs: int, threads: int = 0) -> Simulator:
-    """Return the fastest simulator there is; where the native one is not built, the oracle."""
+    """Return the fastest simulator there is (never the oracle: training would crawl)."""
     config = SimulatorConfig(
         tuning=np.tile(np.array(tuning(Rules()), np.int32), (num_envs, 1)),
         max_ticks=FOREVER,
         autoreset=Autoreset.NEXT_STEP,
         num_threads=threads,
     )
-    try:
-        return backends.make("auto", config)
-    except BackendUnavailableError:
-        return backends.make("oracle", config)
+    return backends.make("auto", config)
 
 
 class Recorder:

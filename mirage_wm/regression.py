@@ -49,9 +49,8 @@ class Regression(nn.Module):
 
     Example:
         >>> model = Regression(UNetConfig(widths=(8, 8), blocks=1, embedding=8))
-        >>> frame, reward, terminated = model.predict(
-        ...     torch.zeros(1, 4, 64, 64, 3, dtype=torch.uint8), torch.zeros(1, 4,
-        dtype=torch.long))
+        >>> seen = torch.zeros(1, 4, 64, 64, 3, dtype=torch.uint8)
+        >>> frame, reward, terminated = model.predict(seen, torch.zeros(1, 4))
         >>> frame.shape, reward.item(), terminated.item()
         (torch.Size([1, 64, 64, 3]), 0, False)
     """

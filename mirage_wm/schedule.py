@@ -40,7 +40,7 @@ class Schedule:
     """
 
     shares: tuple[float, float, float] = (0.66, 0.12, 0.22)
-    peak: float = 8e-4
+    peak: float = 6e-4
     floor: float = 0.1
     rollout_peak: float = 1.2e-4
     warm_up: int = 500

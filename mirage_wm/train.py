@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from mirage_env.errors import import_extra
+from mirage_env.errors import BackendUnavailableError, import_extra
 
 for module in ("torch", "tqdm", "safetensors"):  # Says so clearly where one is missing.
     import_extra(module, "wm", "training")
@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = tyro.cli(TrainConfig, args=argv, description=__doc__)
     try:
         trainer = train(config, began)
-    except (ValueError, FloatingPointError) as error:
+    except (ValueError, FloatingPointError, BackendUnavailableError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(

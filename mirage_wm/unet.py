@@ -186,5 +186,5 @@ class UNet(nn.Module):
     def _summary(self, x: Tensor) -> Tensor:
         """Read rewards and endings off the lowest level; mean and maximum know no place."""
         h = F.silu(self.summary_norm(x))
-        pooled = torch.cat([h.mean((2, 3)), h.amax((2, 3))], 1)
+        pooled = torch.cat([h.mean((2, 3)), h.flatten(2).max(2).values], 1)
         return self.summary_second(F.silu(self.summary_first(pooled)))

@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+
 from mirage_env.arena import ARENA_DTYPE
 from mirage_env.backends.native import NativeSimulator
 from mirage_env.backends.oracle import OracleSimulator
@@ -14,7 +15,8 @@ from mirage_env.simulator import Autoreset, Simulator, SimulatorConfig
 
 OUTPUTS = ("arenas", "reward", "terminated", "truncated", "begun")
 
-# Rules that differ from arena to arena: fragments by both rules, waves of every size, few shots and many.
+# Rules that differ from arena to arena: both kinds of fragments, waves of every size, few shots and
+# many.
 VARIED = [
     Rules(
         split=("bullet", "random")[i % 2],
@@ -48,7 +50,7 @@ def aimed(arenas: np.ndarray) -> np.ndarray:
 
 
 def choose(behaviours: np.ndarray, held: np.ndarray, arenas: np.ndarray, rng) -> np.ndarray:
-    """Actions by behaviour of each arena: 0 keys at random, 1 keys held for a while, 2 aimed, 3 idle."""
+    """Actions by behaviour of each arena: 0 random, 1 keys held for a while, 2 aimed, 3 idle."""
     fresh = rng.integers(0, 12, len(held)).astype(np.int32)
     held[:] = np.where(rng.random(len(held)) < 0.1, fresh, held)
     return np.choose(behaviours, [fresh, held, aimed(arenas), np.zeros_like(held)]).astype(np.int32)
@@ -63,9 +65,7 @@ def events(before: np.ndarray, after: np.ndarray, begun: np.ndarray, seen: Count
     seen["small rock shot"] += int(((old["rock_size"] == 1) & (new["rock_size"] == 0)).sum())
     seen["several rocks in one tick"] += int((gained > 100).sum())
     seen["shot"] += int((new["cooldown"] > old["cooldown"]).sum())
-    seen["bullet died of age"] += int(
-        ((old["bullet_life"] == 1) & (new["bullet_life"] == 0)).sum()
-    )
+    seen["bullet died of age"] += int(((old["bullet_life"] == 1) & (new["bullet_life"] == 0)).sum())
     seen["death"] += int(((old["dying"] == 0) & (new["dying"] > 0)).sum())
     seen["respawn"] += int(((old["shield"] == 0) & (new["shield"] > 0)).sum())
     seen["second wave announced"] += int(((new["wave"] > 1) & (new["wave"] > old["wave"])).sum())
@@ -100,8 +100,9 @@ EVENTS = {
 
 def play_both(steps: int, num_envs: int, seed: int, frames_every: int, **changes) -> Counter:
     """Step both backends alike, demand equality at every step, and count events and frames."""
-    native, oracle = NativeSimulator(config(num_envs, **changes)), OracleSimulator(
-        config(num_envs, **changes)
+    native, oracle = (
+        NativeSimulator(config(num_envs, **changes)),
+        OracleSimulator(config(num_envs, **changes)),
     )
     seeds = np.random.default_rng(seed).integers(0, 2**64, num_envs, np.uint64)
     seen, rng = Counter(), np.random.default_rng(seed)
@@ -166,7 +167,7 @@ def test_native_is_the_oracle_for_a_million_steps():
 
 
 def run_native(num_envs: int, steps: int, num_threads: int) -> tuple[np.ndarray, bytes]:
-    """The hashes after each step of seeds 0, 1, ... under actions that depend on step and seed alone."""
+    """The hashes after each step of seeds 0, 1, ..., by actions that depend on step and seed."""
     simulator = NativeSimulator(config(num_envs, num_threads=num_threads))
     simulator.reset(np.arange(num_envs, dtype=np.uint64))
     hashes, frames = [], np.zeros((num_envs, 64, 64, 3), np.uint8)

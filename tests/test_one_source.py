@@ -1,4 +1,4 @@
-"""One game, written down once for each purpose: header, record, oracle and kernels must tell the same."""
+"""One game, written down once for each purpose: header, record, oracle, kernels tell the same."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import ast
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from mirage_env import _native, rules
+
+from mirage_env import _native, header, rules
 from mirage_env.arena import ARENA_DTYPE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,9 +23,10 @@ TOLD_TWICE = (
 
 
 def cpp_functions(path: Path) -> list[str]:
-    """Names of the functions that a file defines, in order (a definition ends its first line with {)."""
+    """Names of the functions that a file defines, in order."""
     text = re.sub(r"//[^\n]*", "", path.read_text())
-    return re.findall(r"^(?:HD|template [^\n]*HD|[^\n]*\nHD)[^;{(]*?(\w+)\([^;{]*\)\s*\{", text, re.M)
+    definition = r"^(?:HD|template [^\n]*HD|[^\n]*\nHD)[^;{(]*?(\w+)\([^;{]*\)\s*\{"
+    return re.findall(definition, text, re.M)
 
 
 def python_functions(path: Path) -> list[str]:
@@ -32,13 +35,22 @@ def python_functions(path: Path) -> list[str]:
 
 
 def test_generated_header_is_what_the_rules_give():
-    assert (CUDA / "generated.cuh").read_text() == rules.header(), (
-        "cuda/generated.cuh is stale: run `python -m mirage_env.rules` and commit it"
+    assert (CUDA / "generated.cuh").read_text() == header.header(), (
+        "cuda/generated.cuh is stale: run `python -m mirage_env.header` and commit it"
     )
 
 
 def test_a_changed_rule_changes_the_header():
-    assert rules.header(rules.constants(rules.Rules(turn=4))) != rules.header()
+    assert header.header(rules.constants(rules.Rules(turn=4))) != header.header()
+
+
+def test_the_command_writes_the_header_without_a_warning(tmp_path):
+    written = tmp_path / "generated.cuh"
+    command = [sys.executable, "-W", "error", "-m", "mirage_env.header", written]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert written.read_text() == header.header()
 
 
 @pytest.mark.parametrize("name", TOLD_TWICE)

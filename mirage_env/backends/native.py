@@ -1,4 +1,4 @@
-"""The native backend: the functions of ``cuda/`` compiled by the host's compiler, threads over arenas."""
+"""The native backend: ``cuda/`` compiled by the host's compiler, threads over arenas."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ try:
     from mirage_env import _native
 except ImportError as error:
     raise ImportError(
-        "the native backend is not built: install the package with `pip install .` (a C++17 compiler "
-        f"such as g++ or clang++ is needed); the slow backend='oracle' works without ({error})"
+        "the native backend is not built: install the package with `pip install .` (a C++17 "
+        "compiler such as g++ or clang++ is needed); the slow backend='oracle' works without "
+        f"({error})"
     ) from error
 
 if _native.RULES_VERSION != RULES_VERSION:
     raise ImportError(
-        f"the native backend was built for rules version {_native.RULES_VERSION} and this is version "
-        f"{RULES_VERSION}: build it anew with `pip install .`"
+        f"the native backend was built for rules version {_native.RULES_VERSION} and this is "
+        f"version {RULES_VERSION}: build it anew with `pip install .`"
     )
 
 __all__ = ["NativeSimulator"]
 
 
 class NativeSimulator(Simulator):
-    """All arenas in one call without Python in between; the global interpreter lock is free meanwhile."""
+    """All arenas in one call, without Python in between and without its global lock."""
 
     def __init__(self, config: SimulatorConfig) -> None:
         """Bind the native simulator to this object's buffers."""
