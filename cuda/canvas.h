@@ -5,7 +5,7 @@
 #include <cstring>
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "default")))
+#define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #else
 #define FOR_EACH_CPU
 #endif
@@ -25,25 +25,30 @@ HD void thrice(const uint16_t *from, uint16_t *to) {
 
 // Draws a sprite in chunks of `chunk` pixels of a row.
 template <int chunk, Paint (*shape)(const Sprite &, float, float)>
-HD void draw_rows(const Sprite &s, const View &view, uint8_t *image) {
+HD void draw_rows(const Sprite &sprite, const View &view, uint8_t *image) {
+    const Sprite s = sprite; // a copy that no store into the image can change
     const int n = view.size, alpha = s.alpha;
+    const float pitch = view.pitch;
     uint16_t colour[3 * chunk];
     for (int k = 0; k < 3 * chunk; k++) colour[k] = uint16_t(s.colour[k % 3]);
     int y = s.first_y < 0 ? s.first_y + n : s.first_y;
     const int first_x = s.first_x < 0 ? s.first_x + n : s.first_x;
     for (int ky = 0; ky < s.width; ky++, y++) {
         if (y >= n) y -= n;
-        const float dy = (s.offset_y + float(ky)) * view.pitch;
+        const float dy = (s.offset_y + float(ky)) * pitch;
         int x = first_x;
         for (int k0 = 0; k0 < s.width; k0 += chunk, x += chunk) {
             if (x >= n) x -= n;
             // Pixels beyond the box are computed along and kept out by an opacity of 0.
-            uint16_t opaque[chunk], shade[chunk], opaque3[3 * chunk], shade3[3 * chunk];
+            int32_t covered[chunk], shaded[chunk];
             for (int k = 0; k < chunk; k++) {
-                const Paint paint = shape(s, (s.offset_x + float(k0 + k)) * view.pitch, dy);
-                opaque[k] = uint16_t(k0 + k < s.width ? opacity(paint.coverage, alpha) : 0);
-                shade[k] = uint16_t(paint.shade);
+                const Paint paint = shape(s, (s.offset_x + float(k0 + k)) * pitch, dy);
+                covered[k] = k0 + k < s.width ? opacity(paint.coverage, alpha) : 0;
+                shaded[k] = paint.shade;
             }
+            uint16_t opaque[chunk], shade[chunk], opaque3[3 * chunk], shade3[3 * chunk];
+            for (int k = 0; k < chunk; k++) opaque[k] = uint16_t(covered[k]);
+            for (int k = 0; k < chunk; k++) shade[k] = uint16_t(shaded[k]);
             for (int k = 0; k < chunk; k += LANES) {
                 thrice(opaque + k, opaque3 + 3 * k);
                 thrice(shade + k, shade3 + 3 * k);

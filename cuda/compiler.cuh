@@ -74,16 +74,14 @@ HD float magnitude(float x) { return x < 0.0f ? -x : x; }
 HD float least(float a, float b) { return a < b ? a : b; }
 HD float most(float a, float b) { return a > b ? a : b; }
 
-// float(table[index][axis]) of a table of eight.
-HD float pick(const int (*table)[2], int index, int axis) {
+// table[index][axis] of a table of eight.
+HD float pick(const float (*table)[2], int index, int axis) {
 #ifdef __CUDACC__
-    return float(table[index][axis]);
+    return table[index][axis];
 #else
     // A row of pixels picks many at a time: selections vectorise everywhere, gathers do not.
-    const float t0 = float(table[0][axis]), t1 = float(table[1][axis]);
-    const float t2 = float(table[2][axis]), t3 = float(table[3][axis]);
-    const float t4 = float(table[4][axis]), t5 = float(table[5][axis]);
-    const float t6 = float(table[6][axis]), t7 = float(table[7][axis]);
+    const float t0 = table[0][axis], t1 = table[1][axis], t2 = table[2][axis], t3 = table[3][axis];
+    const float t4 = table[4][axis], t5 = table[5][axis], t6 = table[6][axis], t7 = table[7][axis];
     const float a = index & 1 ? t1 : t0, b = index & 1 ? t3 : t2;
     const float c = index & 1 ? t5 : t4, d = index & 1 ? t7 : t6;
     const float low = index & 2 ? b : a, high = index & 2 ? d : c;

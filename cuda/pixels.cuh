@@ -14,8 +14,8 @@ HD int clip(float coverage) { return int(least(most(coverage, 0.0f), 256.0f)); }
 HD Paint octagon(const Sprite &s, float dx, float dy) {
     const float u = dx * s.axis_x + dy * s.axis_y, v = dx * s.axis_y - dy * s.axis_x;
     const int octant = (u < 0.0f) + 2 * (v < 0.0f) + 4 * (magnitude(v) > magnitude(u));
-    const float mu = pick(ROCK_EDGES[s.kind], octant, 0) / 4096.0f;
-    const float mv = pick(ROCK_EDGES[s.kind], octant, 1) / 4096.0f;
+    const float mu = pick(EDGES.of[s.kind], octant, 0);
+    const float mv = pick(EDGES.of[s.kind], octant, 1);
     const float g = mu * u + mv * v; // 1 on the outline
     return {clip((1.0f - g) * s.steepness + 128.0f), 128 + int(128.0f * least(g, 1.0f))};
 }

@@ -10,6 +10,21 @@ struct View { // a picture of size x size pixels
 
 HD View view_of(int size) { return {size, float(size) / 64.0f, 64.0f / float(size)}; }
 
+struct Edges { // ROCK_EDGES as floats
+    float of[4][8][2];
+};
+
+constexpr Edges edges_as_floats() {
+    Edges edges = {};
+    for (int i = 0; i < 4 * 8 * 2; i++) {
+        const int size = i / 16, octant = i / 2 % 8, axis = i % 2;
+        edges.of[size][octant][axis] = float(ROCK_EDGES[size][octant][axis]) / 4096.0f;
+    }
+    return edges;
+}
+
+TABLE Edges EDGES = edges_as_floats();
+
 enum class Shape : int32_t { OCTAGON, DART, RING };
 
 struct Sprite {

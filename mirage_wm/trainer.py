@@ -16,7 +16,7 @@ from mirage_wm.recorder import Recorder
 from mirage_wm.regression import Regression
 from mirage_wm.schedule import Budget, Schedule, Stage
 from mirage_wm.unet import UNetConfig
-from mirage_wm.weights import save_weights
+from mirage_wm.weights import load_model, save_weights
 from mirage_wm.windows import StoreConfig, WindowStore
 
 __all__ = ["TrainConfig", "Trainer"]
@@ -30,10 +30,13 @@ class TrainConfig:
         out: Folder of the run.
         name: Of the model, and of the files of its weights.
         resume: Go on from the checkpoint in `out`, if there is one.
+        start: Begin with the weights of this model (a name or a .safetensors file), not with
+            random ones.
         seed: Of the weights, of the play (below 2**62) and of the draws.
         device: "cuda", "cpu", or "auto": the GPU if there is one.
         compile: Compile the model: 20 to 40 s for each of two graphs, three times the speed.
             "auto": on a GPU.
+        precision: Of the activations; "auto" is bf16 on a GPU and fp32 elsewhere.
         batch: Windows of a step.
         rollout: Frames of a rollout.
         ema: Decay of the averaged weights, the ones that are kept.
@@ -53,9 +56,11 @@ class TrainConfig:
     out: Path = Path("runs/v1")
     name: str = "v1"
     resume: bool = False
+    start: str | None = None
     seed: int = 0
     device: str = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
     batch: int = 512
     rollout: int = 4
     ema: float = 0.999
@@ -94,6 +99,13 @@ class Trainer:
                 memory_format=torch.channels_last
             )
         )
+        if config.start is not None:
+            start = load_model(config.start)
+            if start.config != config.net:
+                raise ValueError(
+                    f"{config.start} has a net of {start.config}, not of {config.net}: change --net"
+                )
+            self.model.load_state_dict(start.state_dict())
         self.average = copy.deepcopy(self.model)
         self.average.requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
@@ -146,10 +158,11 @@ class Trainer:
         return torch.stack([loss.detach().float(), error.float(), norm.float()])
 
     def autocast(self) -> Any:
-        """Return the context of mixed precision: bf16 on a GPU, nothing elsewhere."""
-        return (
-            torch.autocast("cuda", torch.bfloat16) if self.device.type == "cuda" else nullcontext()
-        )
+        """Return the context of mixed precision, or one of nothing."""
+        precision = self.config.precision
+        if precision == "bf16" or (precision == "auto" and self.device.type == "cuda"):
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return nullcontext()
 
     def save(self) -> None:
         """Write the checkpoint, and the averaged weights as a model that can be played."""
