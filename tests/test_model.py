@@ -69,6 +69,19 @@ def test_gradients_reach_every_parameter() -> None:
         assert parameter.grad.abs().sum() > 0, name
 
 
+def test_compiled_gradients_in_mixed_precision_are_numbers() -> None:
+    # A compiler may compute a maximum in one precision and look for it in another: with
+    # Tensor.amax it found it nowhere, and divided by the number of places.
+    model = lively_model(UNetConfig(widths=(16, 16, 16), blocks=1, embedding=16)).train()
+    compiled = torch.compile(model, dynamic=False)
+    actions = torch.randint(12, (4, 4), generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        prediction = compiled(to_context(pictures(4)), actions)
+    sum(part.float().square().mean() for part in prediction).backward()
+    bad = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
+    assert not bad
+
+
 def test_a_new_model_predicts_no_change_no_reward_and_no_end() -> None:
     frames = pictures(3)
     frame, reward, terminated = Regression(SMALL).predict(frames, torch.zeros(3, 4))

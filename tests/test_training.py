@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_models import SMALL
+from small_models import SMALL, write_model
 
 from mirage_wm import trainer as trainer_module
 from mirage_wm.checkpoint import load_checkpoint, save_checkpoint
@@ -115,6 +115,20 @@ def test_the_weights_of_a_run_are_the_averaged_ones_and_can_be_loaded(config: Tr
     assert card.training["steps"] == 8
     assert card.training["windows"] == 64
     assert card.training["progress"] == 1.0
+
+
+def test_a_run_can_start_from_given_weights_of_the_same_net(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    path = write_model(tmp_path)
+    other = replace(config, start=str(path), net=UNetConfig(widths=(8, 24), blocks=1, embedding=8))
+    with pytest.raises(ValueError, match=r"has a net of .* change --net"):
+        Trainer(other)
+    begun = Trainer(replace(config, start=str(path), net=SMALL))
+    begun.store.close()
+    wanted = load_model(path).state_dict()
+    for name, value in begun.model.state_dict().items():
+        assert torch.equal(value, wanted[name]), name
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
