@@ -69,6 +69,8 @@ def test_gradients_reach_every_parameter() -> None:
         assert parameter.grad.abs().sum() > 0, name
 
 
+@pytest.mark.slow  # a minute of compiling
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside of the compiler
 def test_compiled_gradients_in_mixed_precision_are_numbers() -> None:
     # A compiler may compute a maximum in one precision and look for it in another: with
     # Tensor.amax it found it nowhere, and divided by the number of places.
