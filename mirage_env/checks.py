@@ -9,11 +9,14 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from mirage_env.rules import Rules
+
 __all__ = [
     "autoreset_mode",
     "indices",
     "one_of",
     "reset_options",
+    "rules_of_each",
     "seeds",
     "whole_number",
 ]
@@ -110,6 +113,21 @@ def reset_options(options: Any, num_envs: int, known: Sequence[str]) -> NDArray[
             "options['reset_mask'] must be True for one environment at least, all are False"
         )
     return mask.copy()
+
+
+def rules_of_each(rules: Any, num_envs: int) -> tuple[Rules, ...]:
+    """Return the rules of each environment: the standard ones for None, or one for all."""
+    if rules is None or isinstance(rules, Rules):
+        return (rules or Rules(),) * num_envs
+    if not isinstance(rules, Sequence) or not all(isinstance(r, Rules) for r in rules):
+        raise ValueError(
+            f"rules must be a Rules or a sequence of {num_envs} of them, got {rules!r}"
+        )
+    if len(rules) != num_envs:
+        raise ValueError(
+            f"rules must be one Rules or one for each of {num_envs} environments, got {len(rules)}"
+        )
+    return tuple(rules)
 
 
 def indices(name: str, value: Any, num_envs: int, *, distinct: bool = False) -> NDArray[np.intp]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Never
 
-import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
@@ -14,7 +13,7 @@ from mirage_env.rules import Rules
 from mirage_env.vector_env import MirageVectorEnv
 from mirage_env.world_env import WorldEnv
 
-__all__ = ["MirageEnv", "WorldEnv"]
+__all__ = ["MirageEnv"]
 
 
 class MirageEnv(WorldEnv):
@@ -104,9 +103,10 @@ class MirageEnv(WorldEnv):
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Set the given fields of the state: `MirageVectorEnv.set_state` without its first axis."""
-        self.vector_env.set_state(
-            {name: np.asarray(values)[None] for name, values in state.items()}
-        )
+        batch = state
+        if isinstance(state, Mapping):
+            batch = {name: [values] for name, values in state.items()}
+        self.vector_env.set_state(batch)
 
     def state_hash(self) -> int:
         """Return a hash of the state, equal on every backend for equal states."""

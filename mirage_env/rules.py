@@ -11,6 +11,7 @@ unit.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
 from typing import Any, Literal
 
 from mirage_env import tables
@@ -136,7 +137,7 @@ class Rules:
 
 def _in_range(name: str, value: Any, low: float, high: float, whole: bool = False) -> None:
     kind = "a whole number" if whole else "a number"
-    ok = isinstance(value, int) if whole else isinstance(value, (int, float))
+    ok = isinstance(value, Integral if whole else Real)  # numpy's numbers too
     if isinstance(value, bool) or not ok or not low <= value <= high:
         raise ValueError(f"Rules.{name} must be {kind} from {low} to {high}, got {value!r}")
 
@@ -156,10 +157,10 @@ def tuning(rules: Rules) -> tuple[int, int, int, int, int]:
                 f"{got!r} in one environment; what can be changed is {', '.join(TUNABLE)}"
             )
     return (
-        fixed(rules.thrust),
-        fixed(rules.rock_speed),
-        rules.wave_first,
-        rules.cooldown,
+        fixed(float(rules.thrust)),
+        fixed(float(rules.rock_speed)),
+        int(rules.wave_first),
+        int(rules.cooldown),
         int(rules.split == "random"),
     )
 

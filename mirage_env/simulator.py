@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from mirage_env.arena import ARENA_DTYPE, Arenas, named_arrays
 from mirage_env.rules import RULES_VERSION
 
-__all__ = ["Autoreset", "Simulator", "SimulatorConfig"]
+__all__ = ["ENDED_SNAPSHOT", "Autoreset", "Simulator", "SimulatorConfig"]
+
+ENDED_SNAPSHOT = (
+    "the snapshot holds an episode that is over, and in autoreset mode SAME_STEP the next one has "
+    "always begun: take it one step earlier, or use another mode"
+)
+"""Why a snapshot is refused, in the game and in the dream."""
 
 
 class Autoreset(IntEnum):
@@ -137,10 +143,7 @@ class Simulator(ABC):
         """
         arenas, tuning = snapshot
         if self.config.autoreset == Autoreset.SAME_STEP and arenas["ended"].any():
-            raise ValueError(
-                "the snapshot holds an episode that is over, and in autoreset mode SAME_STEP the "
-                "next one has always begun: take it one step earlier, or use another mode"
-            )
+            raise ValueError(ENDED_SNAPSHOT)
         if not np.array_equal(tuning, self.config.tuning[indices]):
             raise ValueError(
                 "the snapshot was taken under other Rules than these environments have, so that "

@@ -56,6 +56,8 @@ def checked_state(
         ValueError: For an unknown field, another shape or type, a value out of its range, or more
             rocks than there is room for when they break.
     """
+    if not isinstance(changes, Mapping):
+        raise ValueError(f"a state must be a mapping of fields, as state() gives, got {changes!r}")
     state = dict(current)
     for name, values in changes.items():
         state[name] = _checked_field(name, values, current)
@@ -75,7 +77,13 @@ def checked_state(
 def _checked_field(name: str, values: Any, current: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     if name not in current:
         raise ValueError(f"there is no state field {name!r}: there are {', '.join(current)}")
-    given, old = np.asarray(values), current[name]
+    old = current[name]
+    try:
+        given = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"the state field {name!r} must be integers of the shape {old.shape}: {error}"
+        ) from error
     if given.shape != old.shape or given.dtype.kind not in "iu":
         raise ValueError(
             f"the state field {name!r} must be integers of the shape {old.shape}, "

@@ -17,7 +17,7 @@ from mirage_env.simulator import Autoreset, SimulatorConfig
 from mirage_env.state import checked_state, in_units
 from mirage_env.world_vector_env import RENDER_MODES, TICKS_PER_SECOND, WorldVectorEnv
 
-__all__ = ["MirageVectorEnv", "WorldVectorEnv"]
+__all__ = ["MirageVectorEnv"]
 
 
 class MirageVectorEnv(WorldVectorEnv):
@@ -102,7 +102,7 @@ class MirageVectorEnv(WorldVectorEnv):
         self.max_episode_steps = checks.whole_number(
             "max_episode_steps", max_episode_steps, 1, 10**6
         )
-        self.rules = _rules_of_each(rules, num_envs)
+        self.rules = checks.rules_of_each(rules, num_envs)
         self.simulator = backends.make(
             backend,
             SimulatorConfig(
@@ -189,18 +189,3 @@ class MirageVectorEnv(WorldVectorEnv):
     def _arenas(self, indices: NDArray[np.intp] | None, final: bool) -> NDArray[np.void]:
         arenas = self.simulator.final_arenas if final else self.simulator.arenas
         return arenas if indices is None else arenas[indices]
-
-
-def _rules_of_each(rules: Rules | Sequence[Rules] | None, num_envs: int) -> tuple[Rules, ...]:
-    """Return the rules of each arena."""
-    if rules is None or isinstance(rules, Rules):
-        return (rules or Rules(),) * num_envs
-    if not isinstance(rules, Sequence) or not all(isinstance(r, Rules) for r in rules):
-        raise ValueError(
-            f"rules must be a Rules or a sequence of {num_envs} of them, got {rules!r}"
-        )
-    if len(rules) != num_envs:
-        raise ValueError(
-            f"rules must be one Rules or one for each of {num_envs} environments, got {len(rules)}"
-        )
-    return tuple(rules)

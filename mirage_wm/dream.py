@@ -1,8 +1,8 @@
 """The dream: worlds whose every next frame, reward and ending a model makes up.
 
 A dream's whole state is its last frames and actions. Frames between steps are uint8, as they are
-shown. The reward is the likeliest of `REWARDS`; an episode ends where the model finds that likelier
-than not.
+shown. The reward is the likeliest of `REWARDS`; an episode ends where the model is sure of it
+(`mirage_wm.rewards.ENDS`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirage_env.arena import TERMINATED, TRUNCATED
-from mirage_env.simulator import Autoreset
+from mirage_env.simulator import ENDED_SNAPSHOT, Autoreset
 from mirage_wm.openings import Openings
 from mirage_wm.predictors import Predictor
 
@@ -167,7 +167,13 @@ class Dream:
         )
 
     def restore(self, snapshot: DreamState, indices: NDArray[np.intp]) -> None:
-        """Put the n states of a snapshot into the n dreams `indices`."""
+        """Put the n states of a snapshot into the n dreams `indices`.
+
+        Raises:
+            ValueError: If one of them has ended where dreams never stand at their end.
+        """
+        if self.autoreset == Autoreset.SAME_STEP and snapshot.ended.any():
+            raise ValueError(ENDED_SNAPSHOT)
         self._seen[indices] = self.predictor.take(snapshot.frames)
         self._actions[indices] = snapshot.actions
         self._tick[indices], self.score[indices] = snapshot.tick, snapshot.score

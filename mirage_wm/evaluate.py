@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mirage_env import checks
 from mirage_env.errors import import_extra
 from mirage_env.rules import RULES_VERSION
 
@@ -35,6 +36,7 @@ from mirage_wm.measurements import (  # noqa: E402
     one_step_scores,
 )
 from mirage_wm.model_card import write_card_page  # noqa: E402
+from mirage_wm.predictors import chosen_device  # noqa: E402
 from mirage_wm.regression import Regression  # noqa: E402
 from mirage_wm.scores import BEST_PSNR  # noqa: E402
 from mirage_wm.seeds import HELD_OUT  # noqa: E402
@@ -74,6 +76,13 @@ class EvaluateConfig:
     batch: int = 256
     out: Path | None = None
     write_card: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a number that cannot be."""
+        for name in ("one_step", "films", "long_films", "events"):
+            checks.whole_number(name, getattr(self, name), 0)
+        for name in ("future", "long_future", "batch"):
+            checks.whole_number(name, getattr(self, name), 1)
 
 
 def evaluate(model: Regression, config: EvaluateConfig) -> dict[str, Any]:
@@ -138,21 +147,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     tyro = import_extra("tyro", "wm", "the command line")
     config = tyro.cli(EvaluateConfig, args=argv, description=__doc__)
     try:
-        device = config.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        figures = evaluate(load_model(config.model, device), config)
+        model = load_model(config.model, chosen_device(config.device))
+        if config.out is not None:  # Before the work that would be lost if it cannot be.
+            config.out.parent.mkdir(parents=True, exist_ok=True)
+        figures = evaluate(model, config)
         card = read_card(config.model)
         figures = {"model": card.name, "sha256": card.sha256, **figures}
         print(table(figures))
         if config.out is not None:
-            config.out.parent.mkdir(parents=True, exist_ok=True)
             config.out.write_text(json.dumps(figures, indent=1) + "\n")
         if config.write_card:
             path = card_path(config.model)
             replace(card, figures=figures).write(path)
             print(f"wrote {path} and {write_card_page(path)}")
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -7,17 +7,27 @@ there is one copy of them and one hash.
 
 from __future__ import annotations
 
+import importlib.util
+import re
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mirage_env import checks
 from mirage_env.errors import import_extra
-from mirage_wm.rewards import REWARDS
-from mirage_wm.weights import Card, WeightsError, graph_bytes, load_model, load_tensors
+from mirage_wm.rewards import ENDS, REWARDS
+from mirage_wm.weights import (
+    Card,
+    WeightsError,
+    card_path,
+    graph_bytes,
+    load_model,
+    load_tensors,
+)
 
-__all__ = ["OnnxPredictor", "Predictor", "TorchPredictor", "make_predictor"]
+__all__ = ["OnnxPredictor", "Predictor", "TorchPredictor", "chosen_device", "make_predictor"]
 
 
 class Predictor(Protocol):
@@ -64,9 +74,8 @@ class OnnxPredictor:
             WeightsError: If weights or graph cannot be used.
             MissingExtraError: Without onnxruntime.
         """
-        ort = import_extra("onnxruntime", "wm", "runtime='onnx'")
+        ort = import_extra("onnxruntime", "dream", "a dream on the CPU")
         self.card, tensors = load_tensors(model)
-        self.context: int = self.card.architecture["context"]
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -82,6 +91,8 @@ class OnnxPredictor:
             raise
         except Exception as error:  # onnxruntime raises classes of its own for each way to fail
             raise WeightsError(f"onnxruntime cannot run {self.card.name}: {error}") from error
+        shapes = {part.name: part.shape for part in self._session.get_inputs()}
+        self.context: int = shapes["actions"][1]
 
     def take(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """See `Predictor.take`."""
@@ -101,7 +112,7 @@ class OnnxPredictor:
         """See `Predictor.predict`."""
         frame, reward, terminated = self.outputs(seen, actions)
         shown = np.clip(np.rint(frame * 255), 0, 255).astype(np.uint8)
-        return shown, np.array(REWARDS, np.int32)[reward.argmax(1)], terminated > 0
+        return shown, np.array(REWARDS, np.int32)[reward.argmax(1)], terminated > ENDS
 
     def outputs(self, seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> list[NDArray[Any]]:
         """Return what the net gives: frames float32 [n, 64, 64, 3], and the logits."""
@@ -171,23 +182,32 @@ def make_predictor(
         ValueError: For a device or a runtime that there is not, or weights that cannot be used.
         MissingExtraError: Without PyTorch and onnxruntime.
     """
-    if runtime not in ("auto", "onnx", "torch"):
-        raise ValueError(f"runtime must be one of 'auto', 'onnx', 'torch', got {runtime!r}")
-    if device != "auto" and device != "cpu" and not device.startswith("cuda"):
-        raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {device!r}")
-    if runtime == "onnx" and device.startswith("cuda"):
-        raise ValueError(f"runtime='onnx' computes on the CPU, got device={device!r}")
-    if device != "cpu" and runtime != "onnx":
-        device = _gpu_or_cpu(device)
-    if device.startswith("cuda") or runtime == "torch":
+    checks.one_of("runtime", runtime, ("auto", "onnx", "torch"))
+    if runtime == "onnx":
+        if device not in ("auto", "cpu"):
+            raise ValueError(f"runtime='onnx' computes on the CPU, got device={device!r}")
+        return OnnxPredictor(model, threads)
+    device = chosen_device(device)
+    if device != "cpu" or runtime == "torch":
         return TorchPredictor(model, device, threads)
-    if runtime == "auto" and not _onnx_runs(model):
+    if _graph_is_there(model) and _installed("onnxruntime"):
+        return OnnxPredictor(model, threads)
+    if _installed("torch"):
         return TorchPredictor(model, "cpu", threads)
-    return OnnxPredictor(model, threads)
+    return OnnxPredictor(model, threads)  # It says what is missing, and the smaller extra.
 
 
-def _gpu_or_cpu(device: str) -> str:
-    """Return the GPU that was asked for, or for "auto" the GPU or CPU there is."""
+def chosen_device(device: str) -> str:
+    """Return the device that was asked for, for "auto" the GPU or CPU there is.
+
+    Raises:
+        ValueError: If there is no such device.
+        MissingExtraError: If it is a GPU and PyTorch is not installed.
+    """
+    if not (isinstance(device, str) and re.fullmatch(r"auto|cpu|cuda(:\d+)?", device)):
+        raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {device!r}")
+    if device == "cpu":
+        return device
     if device == "auto":
         try:
             import torch
@@ -195,8 +215,7 @@ def _gpu_or_cpu(device: str) -> str:
             return "cpu"
         return "cuda" if torch.cuda.is_available() else "cpu"
     torch = import_extra("torch", "wm", f"device={device!r}")
-    index = device.removeprefix("cuda").removeprefix(":") or "0"
-    if not (index.isdigit() and int(index) < torch.cuda.device_count()):
+    if int(device.removeprefix("cuda").removeprefix(":") or 0) >= torch.cuda.device_count():
         raise ValueError(
             f"device={device!r} was asked for and PyTorch finds {torch.cuda.device_count()} CUDA "
             "devices here: take device='cpu'"
@@ -204,13 +223,9 @@ def _gpu_or_cpu(device: str) -> str:
     return device
 
 
-def _onnx_runs(model: str | Path) -> bool:
-    """Return whether onnxruntime is installed and this model has a graph."""
-    import importlib.util
+def _graph_is_there(model: str | Path) -> bool:
+    return card_path(model).with_suffix(".onnx").is_file()
 
-    from mirage_wm.weights import card_path
 
-    return (
-        importlib.util.find_spec("onnxruntime") is not None
-        and card_path(model).with_suffix(".onnx").is_file()
-    )
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None

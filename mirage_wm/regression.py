@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mirage_wm.rewards import REWARDS
+from mirage_wm.rewards import ENDS, REWARDS
 from mirage_wm.unet import ActionEmbedding, UNet, UNetConfig
 
 __all__ = [
@@ -83,10 +83,10 @@ class Regression(nn.Module):
 
         Returns:
             The next frame uint8 [B, H, W, 3], the likeliest reward int32 [B], and whether the
-            episode terminates, bool [B]: where that is likelier than not.
+            episode terminates, bool [B]: where its logit is above `ENDS`.
         """
         frame, reward, terminated = self(to_context(frames), actions.long())
-        return to_pixels(frame), self.rewards[reward.argmax(1)], terminated > 0
+        return to_pixels(frame), self.rewards[reward.argmax(1)], terminated > ENDS
 
 
 def to_context(frames: Tensor) -> Tensor:

@@ -86,7 +86,7 @@ class DreamVectorEnv(WorldVectorEnv):
         Raises:
             ValueError: For an argument out of its range, or weights that cannot be used.
             TypeError: For an unknown keyword.
-            MissingExtraError: If a package of the extra "wm" (or "play") is not installed.
+            MissingExtraError: If a package of the extra "dream" (or "wm", or "play") is missing.
         """
         refuse_keywords(type(self), unknown)
         num_envs = checks.whole_number("num_envs", num_envs, 1)
@@ -96,9 +96,7 @@ class DreamVectorEnv(WorldVectorEnv):
                 "resize observations with gymnasium.wrappers.ResizeObservation"
             )
         checks.one_of("obs_type", obs_type, ("rgb",))
-        if rules is not None and any(
-            given != Rules() for given in ([rules] if isinstance(rules, Rules) else rules)
-        ):
+        if any(given != Rules() for given in checks.rules_of_each(rules, num_envs)):
             raise ValueError(
                 f"rules must be None: {model!s} learned the standard Rules, got {rules!r}"
             )

@@ -46,6 +46,16 @@ FOLDERS = (Path(__file__).parent / "weights", Path(__file__).parent.parent / "we
 """Where the weights of the project are: in a wheel, in a checkout."""
 
 
+CARD_TYPES = {
+    "name": str,
+    "sha256": str,
+    "rules_version": int,
+    "architecture": dict,
+    "graph_sha256": str,
+}
+"""What loading reads off a card, and of which types."""
+
+
 class WeightsError(ValueError):
     """A file of weights that cannot be used; the message says why."""
 
@@ -135,6 +145,8 @@ def save_weights(
 
 def card_path(model: str | Path) -> Path:
     """Return the path of the card of a model: one of the project's by name, another by its file."""
+    if not isinstance(model, (str, Path)):
+        raise WeightsError(f"model must be a name or a path, got {model!r}")
     path = Path(model)
     if path.suffix in (".safetensors", ".json"):
         return path.with_suffix(".json")
@@ -157,6 +169,9 @@ def load_tensors(model: str | Path = "v1") -> tuple[Card, dict[str, NDArray[np.f
     """
     path = card_path(model)
     card = _read_card(path)
+    kind = card.architecture.get("kind")
+    if kind != KIND:
+        raise WeightsError(f"{card.name} is a model of kind {kind!r}; this version knows {KIND!r}")
     file = path.with_suffix(".safetensors")
     try:
         data = file.read_bytes()
@@ -173,7 +188,7 @@ def load_tensors(model: str | Path = "v1") -> tuple[Card, dict[str, NDArray[np.f
             f"{file.name} learned the game of rules version {card.rules_version}, this is version "
             f"{RULES_VERSION}: install the version of mirage-env that it belongs to, or train anew"
         )
-    load = import_extra("safetensors.numpy", "wm", "reading weights").load
+    load = import_extra("safetensors.numpy", "dream", "reading weights").load
     try:
         arrays = load(data)
     except Exception as error:
@@ -240,9 +255,7 @@ def architecture(card: Card) -> Any:
     from mirage_wm.unet import UNetConfig
 
     sizes = dict(card.architecture)
-    kind = sizes.pop("kind", None)
-    if kind != KIND:
-        raise WeightsError(f"{card.name} is a model of kind {kind!r}; this version knows {KIND!r}")
+    sizes.pop("kind", None)
     try:
         return UNetConfig(**{**sizes, "widths": tuple(sizes["widths"])})
     except (KeyError, TypeError) as error:
@@ -253,10 +266,17 @@ def architecture(card: Card) -> Any:
 
 def _read_card(path: Path) -> Card:
     try:
-        return Card(**json.loads(path.read_text()))
+        card = Card(**json.loads(path.read_text()))
     except OSError as error:
         raise WeightsError(
             f"cannot read {path}, the card that says what these weights are: {error.strerror}"
         ) from error
     except (TypeError, ValueError) as error:
         raise WeightsError(f"{path} is not a card of weights: {error}") from error
+    for name, kind in CARD_TYPES.items():
+        if not isinstance(getattr(card, name), kind):
+            raise WeightsError(
+                f"{path} is not a card of weights: {name} must be a {kind.__name__}, "
+                f"got {getattr(card, name)!r}"
+            )
+    return card

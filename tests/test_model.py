@@ -13,7 +13,7 @@ from mirage_wm.objectives import rollout_loss
 from mirage_wm.objects import ship_shown
 from mirage_wm.recorder import make_simulator
 from mirage_wm.regression import Prediction, Regression, to_context, to_pixels
-from mirage_wm.rewards import REWARDS, reward_class
+from mirage_wm.rewards import ENDS, REWARDS, reward_class
 from mirage_wm.scores import BEST_PSNR, frame_errors, psnr, score
 from mirage_wm.unet import UNetConfig
 from mirage_wm.windows import Windows
@@ -115,14 +115,14 @@ def test_pixels_become_numbers_and_back_unchanged() -> None:
         assert torch.equal(to_pixels(context[:, 3 * t : 3 * t + 3]), frames[:, t])
 
 
-def test_prediction_takes_the_likeliest_reward_and_ends_when_that_is_likelier() -> None:
+def test_prediction_takes_the_likeliest_reward_and_ends_when_it_is_sure() -> None:
     model = Regression(SMALL)
     with torch.no_grad():
         model.unet.summary_second.weight.zero_()
         for k, points in enumerate(REWARDS):
             model.unet.summary_second.bias.fill_(-1.0)
             model.unet.summary_second.bias[k] = 1.0
-            model.unet.summary_second.bias[-1] = 0.1 if k % 2 else -0.1
+            model.unet.summary_second.bias[-1] = ENDS + (0.1 if k % 2 else -0.1)
             _, reward, terminated = model.predict(pictures(1), torch.zeros(1, 4))
             assert reward.tolist() == [points]
             assert terminated.tolist() == [bool(k % 2)]

@@ -21,6 +21,9 @@ TICKS_PER_SECOND = Rules().ticks_per_second
 NOTICE_TICKS = 4 * TICKS_PER_SECOND
 """How long a notice stays."""
 
+UNSEEN = ("offscreen", "dummy")
+"""What SDL falls back to where no display answers: it opens windows that nobody sees."""
+
 
 def display_missing() -> str:
     """Return why no window can be opened here, or an empty text."""
@@ -32,6 +35,10 @@ def display_missing() -> str:
         pygame.display.init()
     except pygame.error as error:
         return f"no window can be opened ({error})"
+    driver = pygame.display.get_driver()
+    if driver in UNSEEN and not asked_for:
+        pygame.display.quit()
+        return f"no window can be opened (no display answers; SDL has only its driver {driver!r})"
     return ""
 
 

@@ -107,6 +107,6 @@ def load_dream(model: str | None = None) -> DreamWorld:
         ValueError: If there is no such model, or its weights are not what they should be.
         OSError: If its weights cannot be read.
     """
-    mirage_wm = import_extra("mirage_wm", "wm", "the dream")
+    mirage_wm = import_extra("mirage_wm", "dream", "the dream")
     choice = {} if model is None else {"model": model}
     return DreamWorld(mirage_wm.DreamEnv(max_episode_steps=FOREVER, **choice))
