@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.measure import Rate, rates, save
+from benchmarks.measure import print_table, rates, save
 from mirage_env import MirageVectorEnv, Rules
 from mirage_env.backends.native import NativeSimulator
 from mirage_env.rules import tuning
@@ -72,14 +72,6 @@ def ale(num_envs: int, num_threads: int) -> Callable[[], int]:
         return STEPS * num_envs * frameskip
 
     return work
-
-
-def print_table(figures: dict[str, Rate]) -> None:
-    width = max(map(len, figures))
-    print(f"{'':{width}}  {'median':>14}  {'least':>14}  {'most':>14}")
-    for rate in figures.values():
-        numbers = "  ".join(f"{x:14,.0f}" for x in (rate.median, rate.least, rate.most))
-        print(f"{rate.name:{width}}  {numbers}  {rate.unit}")
 
 
 def main() -> None:

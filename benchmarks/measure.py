@@ -74,6 +74,15 @@ def save(name: str, figures: dict[str, Rate], notes: dict[str, float]) -> Path:
     return path
 
 
+def print_table(figures: dict[str, Rate]) -> None:
+    """Print a line for each rate."""
+    width = max(map(len, figures))
+    print(f"{'':{width}}  {'median':>14}  {'least':>14}  {'most':>14}")
+    for rate in figures.values():
+        numbers = "  ".join(f"{x:14,.0f}" for x in (rate.median, rate.least, rate.most))
+        print(f"{rate.name:{width}}  {numbers}  {rate.unit}")
+
+
 def _processor() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

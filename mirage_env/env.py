@@ -59,7 +59,8 @@ class MirageEnv(WorldEnv):
 
         Args:
             backend: As for `MirageVectorEnv`.
-            output: "numpy", or "torch" for observations that are tensors.
+            output: "numpy", or "torch" for observations that are tensors (`gymnasium.make` then
+                warns of them, unless it is called with `disable_env_checker=True`).
             obs_size: Width and height of the observation, pixels (16 to 1024).
             obs_type: "rgb" for a picture, "state" for a vector.
             frame_skip: Ticks in a step; the action is held down and the points add up.

@@ -2,13 +2,11 @@
 
 The vector, float32, in this order (`STATE_FIELDS` gives name, unit and bounds of each number):
 
-    0-11     the ship and the wave: ship_x, ship_y (units), ship_vx, ship_vy (units/tick), ship_cos,
-    ship_sin (of the
-             heading), cooldown, shield, dying (ticks), lives, wave (its number, at most 255),
-             wave_timer (ticks)
-    12-203   24 rocks of 8 numbers: size (0 none, 1 small, 2 medium, 3 large), x, y (units), vx, vy
-    (units/tick),
-             cos, sin (of the angle it has turned by), spin (radians/tick)
+    0-11     the ship and the wave: ship_x, ship_y (units), ship_vx, ship_vy (units/tick),
+             ship_cos, ship_sin (of the heading), cooldown, shield, dying (ticks), lives,
+             wave (its number, at most 255), wave_timer (ticks)
+    12-203   24 rocks of 8 numbers: size (0 none, 1 small, 2 medium, 3 large), x, y (units),
+             vx, vy (units/tick), cos, sin (of the angle it has turned by), spin (radians/tick)
     204-243  8 bullets of 5 numbers: life (ticks), x, y (units), vx, vy (units/tick)
 
 The arena is a torus of 64 x 64 units; y points down; angles turn counter-clockwise as seen, so that

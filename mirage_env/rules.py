@@ -138,7 +138,7 @@ class Rules:
 def _in_range(name: str, value: Any, low: float, high: float, whole: bool = False) -> None:
     kind = "a whole number" if whole else "a number"
     ok = isinstance(value, Integral if whole else Real)  # numpy's numbers too
-    if isinstance(value, bool) or not ok or not low <= value <= high:
+    if isinstance(value, bool) or not ok or not low <= float(value) <= high:
         raise ValueError(f"Rules.{name} must be {kind} from {low} to {high}, got {value!r}")
 
 

@@ -14,9 +14,9 @@ __all__ = ["Snapshot", "World"]
 class World(Protocol):
     """`num_envs` worlds that are stepped and drawn together.
 
-    `mirage_env.world_vector_env.WorldVectorEnv` makes a Gymnasium environment of one. It checks what
-    users pass, so that arguments can be trusted here. The arrays below hold what the last `step`
-    gave and are written anew by each.
+    `mirage_env.world_vector_env.WorldVectorEnv` makes a Gymnasium environment of one. It checks
+    what users pass, so that arguments can be trusted here. The arrays below hold what the last
+    `step` gave and are written anew by each.
 
     Attributes:
         num_envs: How many worlds there are.

@@ -6,8 +6,8 @@ Importing this package registers the dream beside the game, with the same API:
     >>> env = gymnasium.make("Mirage-Dream-v0", model="v1")  # doctest: +SKIP
     >>> envs = gymnasium.make_vec("Mirage-Dream-v0", num_envs=8)  # doctest: +SKIP
 
-onnxruntime (``pip install 'mirage-env[dream]'``) or PyTorch (the extra "wm") is imported when a model
-is loaded.
+What runs a model, onnxruntime (``pip install 'mirage-env[dream]'``) or PyTorch (the extra "wm"), is
+imported when one is loaded.
 """
 
 import gymnasium

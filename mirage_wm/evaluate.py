@@ -1,8 +1,9 @@
 """Measure a model on play that it was not trained on.
 
     python -m mirage_wm.evaluate --model v1
-    python -m mirage_wm.evaluate --model v1 --write-card    # and write the figures to
-    weights/v1.json and v1.md
+
+    # And write the figures to weights/v1.json and v1.md
+    python -m mirage_wm.evaluate --model v1 --write-card
 
 One step from real frames; dreams of 60 frames with the keys that were played, compared frame by
 frame (AR PSNR); long dreams; and single steps sorted by what happens in them. Beside each stands

@@ -56,7 +56,7 @@ class Predictor(Protocol):
     def predict(
         self, seen: Any, actions: NDArray[np.int64]
     ) -> tuple[Any, NDArray[np.int32], NDArray[np.bool_]]:
-        """Return the next frames, the likeliest rewards, and who more likely ends than not."""
+        """Return the next frames, the likeliest rewards, and which dreams end (`ENDS`)."""
         ...
 
 

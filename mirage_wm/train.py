@@ -1,8 +1,9 @@
 """Train v1, on a GPU in a quarter of an hour; on a CPU it works too, slowly.
 
     python -m mirage_wm.train --out runs/v1 --budget.total-minutes 16
+
+    # The same in parts: twice
     python -m mirage_wm.train --out runs/v1 --budget.total-minutes 16 --budget.minutes 8 --resume
-    # in parts
 
 Data is played while the model learns (`mirage_wm.windows`). A run writes to its folder:
 ``checkpoint.pt`` to go on from, ``NAME.safetensors`` and its card with the averaged weights so far,

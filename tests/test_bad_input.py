@@ -245,6 +245,21 @@ def test_impossible_states_are_refused(
     refused(envs, lambda: envs.set_state({"shield": [9, 9, 9], **change}), message)
 
 
+def test_what_is_no_state_is_refused(envs: MirageVectorEnv) -> None:
+    for junk in (5, [("lives", [1, 1, 1])]):
+        refused(envs, lambda junk=junk: envs.set_state(junk), "a state must be a mapping")
+    ragged = {"rock_x": [[1, 2], [3]]}
+    refused(envs, lambda: envs.set_state(ragged), "'rock_x' must be integers of the shape (3, 24)")
+    env = MirageEnv()
+    env.reset(seed=0)
+    before = env.state_hash()
+    with pytest.raises(ValueError, match="a state must be a mapping"):
+        env.set_state(5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'rock_x' must be integers"):
+        env.set_state({"rock_x": [1, [2]]})
+    assert env.state_hash() == before
+
+
 def test_a_state_that_ended_is_refused_where_none_can_be() -> None:
     envs = MirageVectorEnv(2, autoreset_mode="SameStep")
     envs.reset(seed=0)

@@ -228,7 +228,7 @@ def test_without_a_dream_play_says_so_and_goes_on(tmp_path):
     assert "6 frames of game\n" in done.stdout
     done = mirage("dream", *arguments, cwd=tmp_path, before=hidden)
     assert done.returncode == 1
-    assert "pip install 'mirage-env[wm]'" in one_line(done.stderr)
+    assert "pip install 'mirage-env[dream]'" in one_line(done.stderr)
 
 
 @needs_player

@@ -303,6 +303,22 @@ def test_a_snapshot_of_other_weights_or_of_the_game_is_refused(
     assert np.array_equal(before, envs.observe())
 
 
+def test_a_snapshot_of_an_end_is_refused_where_dreams_never_stand_at_one(model: Path) -> None:
+    ended = DreamVectorEnv(
+        1, model=model, num_threads=1, autoreset_mode="Disabled", max_episode_steps=1
+    )
+    ended.reset(seed=0)
+    assert ended.step([0])[3].all()
+    envs = DreamVectorEnv(1, model=model, num_threads=1, autoreset_mode="SameStep")
+    envs.reset(seed=1)
+    before = envs.observe()
+    with pytest.raises(ValueError, match="holds an episode that is over"):
+        envs.restore(ended.snapshot())
+    assert np.array_equal(before, envs.observe())
+    for made in (ended, envs):
+        made.close()
+
+
 def test_onnxruntime_and_torch_dream_the_same(model: Path) -> None:
     torch = pytest.importorskip("torch")
     from mirage_wm.regression import to_context
@@ -373,12 +389,16 @@ def test_importing_registers_the_dream_without_the_heavy_packages() -> None:
     [
         ({"model": "v99"}, "no model 'v99'"),
         ({"device": "tpu"}, "device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got 'tpu'"),
+        ({"device": None}, "device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got None"),
+        ({"device": "cuda:x"}, "device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got 'cuda:x'"),
         ({"device": "cuda:99"}, "device='cuda:99' was asked for and PyTorch finds"),
         ({"runtime": "jax"}, "runtime must be one of 'auto', 'onnx', 'torch', got 'jax'"),
         ({"runtime": "onnx", "device": "cuda"}, "runtime='onnx' computes on the CPU"),
         ({"obs_size": 84}, "obs_size must be 64, .* got 84"),
         ({"obs_type": "state"}, "obs_type must be one of 'rgb'"),
         ({"rules": Rules(rock_speed=0.5)}, "learned the standard Rules"),
+        ({"rules": 5}, "rules must be a Rules or a sequence of 1 of them, got 5"),
+        ({"rules": [Rules(), Rules()]}, "one for each of 1 environments, got 2"),
         ({"num_envs": 0}, "num_envs must be a whole number of at least 1"),
         ({"max_episode_steps": 0}, "max_episode_steps"),
         ({"autoreset_mode": "never"}, "autoreset_mode"),
@@ -420,12 +440,20 @@ def test_a_closed_dream_says_so(envs: DreamVectorEnv) -> None:
         envs.step([0, 0, 0])
 
 
-@pytest.mark.parametrize(("runtime", "module"), [("onnx", "onnxruntime"), ("torch", "torch")])
+@pytest.mark.parametrize(
+    ("runtime", "missing", "extra"),
+    [
+        ("onnx", ["onnxruntime"], "dream"),
+        ("torch", ["torch"], "wm"),
+        ("auto", ["onnxruntime", "torch"], "dream"),
+    ],
+)
 def test_a_missing_package_is_told_with_its_extra(
-    model: Path, monkeypatch: pytest.MonkeyPatch, runtime: str, module: str
+    model: Path, monkeypatch: pytest.MonkeyPatch, runtime: str, missing: list[str], extra: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingExtraError, match=rf"needs {module}.*mirage-env\[wm\]"):
+    for module in missing:
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=rf"needs {missing[0]}.*mirage-env\[{extra}\]"):
         DreamVectorEnv(model=model, runtime=runtime, device="cpu")
 
 

@@ -123,6 +123,19 @@ def test_set_state_takes_what_state_gives() -> None:
 # Actions and keys ---------------------------------------------------------------------------------
 
 
+def test_rules_may_be_drawn_by_numpy() -> None:
+    drawn = Rules(wave_first=np.int64(2), cooldown=np.int32(5), thrust=np.float32(0.0625))
+    plain = Rules(wave_first=2, cooldown=5, thrust=0.0625)
+    envs = [MirageEnv(rules=rules) for rules in (drawn, plain)]
+    for env in envs:
+        env.reset(seed=3)
+        for action in (3, 7, 2, 11):
+            env.step(action)
+    assert envs[0].state_hash() == envs[1].state_hash()
+    with pytest.raises(ValueError, match=r"Rules\.cooldown must be a whole number"):
+        Rules(cooldown=np.float64(5.0))  # type: ignore[arg-type]
+
+
 def test_an_action_does_what_its_name_says() -> None:
     envs = MirageVectorEnv(NUM_ACTIONS)
     envs.reset(seed=0)

@@ -154,3 +154,37 @@ def test_an_unknown_model_is_one_line_on_stderr(capsys: pytest.CaptureFixture[st
     error = capsys.readouterr().err
     assert error.startswith("error: there is no model 'v99'")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--device", "tpu"], "device must be"),
+        (["--device", "cuda:99"], "'cuda:99' was asked for"),
+        (["--out", "FILE/below.json"], "FILE"),
+    ],
+)
+def test_what_cannot_be_is_told_before_the_work(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    def work(*_: Any) -> Any:
+        raise AssertionError("it began")
+
+    monkeypatch.setattr("mirage_wm.evaluate.evaluate", work)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "FILE").touch()
+    path = save_weights(tmp_path, "new", lively_model().state_dict(), SMALL, {})
+    assert main(["--model", str(path), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+
+
+@pytest.mark.parametrize("size", [{"films": -1}, {"future": 0}, {"long_future": 0}, {"batch": 0}])
+def test_sizes_that_cannot_be_are_refused(size: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(size))} must be a whole number of at least"):
+        EvaluateConfig(**size)  # type: ignore[arg-type]

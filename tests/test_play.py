@@ -630,6 +630,17 @@ def test_a_missing_display_is_told_from_one_that_is_there(monkeypatch):
     pygame.display.quit()
 
 
+def test_a_window_that_nobody_would_see_is_no_display(monkeypatch):
+    # SDL's answer to a DISPLAY that does not answer: it opens windows in memory.
+    monkeypatch.delenv("SDL_VIDEODRIVER", raising=False)
+    monkeypatch.setenv("DISPLAY", ":987")
+    monkeypatch.setattr("pygame.display.init", lambda: None)
+    monkeypatch.setattr("pygame.display.get_driver", lambda: "offscreen")
+    assert "no display answers" in display_missing()
+    monkeypatch.setattr("pygame.display.get_driver", lambda: "x11")
+    assert display_missing() == ""
+
+
 def test_the_pace_is_even_and_does_not_hurry_after_a_halt():
     now, slept = [0.0], []
 

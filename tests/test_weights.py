@@ -90,6 +90,28 @@ def test_weights_without_a_whole_card_are_refused(file: Path, text: str | None) 
         load_model(file)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"sha256": None}, {"rules_version": "1"}, {"architecture": None}, {"architecture": []}],
+)
+def test_a_card_of_wrong_types_is_refused(file: Path, changes: dict[str, Any]) -> None:
+    change_card(file, **changes)
+    with pytest.raises(WeightsError, match=rf"not a card of weights: {next(iter(changes))} must"):
+        load_tensors(file)
+
+
+def test_a_model_of_another_kind_is_refused_before_anything_runs_it(file: Path) -> None:
+    change_card(file, architecture={"kind": "diffusion"})
+    with pytest.raises(WeightsError, match="kind 'diffusion'"):
+        load_tensors(file)
+
+
+@pytest.mark.parametrize("model", [None, 5, ["v1"]])
+def test_what_is_no_name_of_a_model_is_refused(model: Any) -> None:
+    with pytest.raises(WeightsError, match="model must be a name or a path"):
+        load_tensors(model)
+
+
 def test_an_unknown_model_is_refused_with_the_names_of_those_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
