@@ -76,7 +76,7 @@ def ale(num_envs: int, num_threads: int) -> Callable[[], int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--num-envs", type=int, default=512, help="arenas in a batch")
+    parser.add_argument("--num-envs", type=int, default=256, help="arenas in a batch")
     parser.add_argument("--ale-envs", type=int, default=64, help="ALE environments in a batch")
     parser.add_argument("--rounds", type=int, default=5, help="turns that each contestant takes")
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn")

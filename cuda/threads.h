@@ -1,6 +1,7 @@
 // A pool of threads that share out the arenas of a step. The threads live as long as the pool.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -37,11 +38,24 @@ class Threads {
         }
         wake_.notify_all();
         share(job);
+        if (soon([this] { return busy_ == 0; })) return;
         std::unique_lock<std::mutex> lock(mutex_);
         done_.wait(lock, [this] { return busy_ == 0; });
     }
 
   private:
+    // Waits a moment without sleeping: waking a thread up takes longer than the time between two
+    // steps of a small batch. Returns whether it has come true.
+    template <class Condition> static bool soon(Condition condition) {
+        const auto start = std::chrono::steady_clock::now();
+        while (!condition()) {
+            if (std::chrono::steady_clock::now() - start > std::chrono::microseconds(100)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     void share(const std::function<void(int, int)> &job) {
         for (;;) {
             const int first = next_.fetch_add(grain_);
@@ -52,6 +66,7 @@ class Threads {
 
     void work() {
         for (uint64_t seen = 0;;) {
+            soon([&] { return stopping_ || round_ != seen; });
             std::unique_lock<std::mutex> lock(mutex_);
             wake_.wait(lock, [&] { return stopping_ || round_ != seen; });
             if (stopping_) return;
@@ -68,8 +83,8 @@ class Threads {
     std::mutex mutex_;
     std::condition_variable wake_, done_;
     const std::function<void(int, int)> *job_ = nullptr;
-    int n_ = 0, grain_ = 1, busy_ = 0;
-    std::atomic<int> next_{0};
-    uint64_t round_ = 0;
-    bool stopping_ = false;
+    int n_ = 0, grain_ = 1;
+    std::atomic<int> next_{0}, busy_{0};
+    std::atomic<uint64_t> round_{0};
+    std::atomic<bool> stopping_{false};
 };
