@@ -107,8 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train from the command line; return the exit code."""
     began = time.monotonic()
     tyro = import_extra("tyro", "wm", "the command line")
-    config = tyro.cli(TrainConfig, args=argv, description=__doc__)
     try:
+        config = tyro.cli(TrainConfig, args=argv, description=__doc__)
         trainer = train(config, began)
     except (ValueError, FloatingPointError, BackendUnavailableError) as error:
         print(f"error: {error}", file=sys.stderr)

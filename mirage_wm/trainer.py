@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 
 from mirage_wm.checkpoint import load_checkpoint, save_checkpoint
 from mirage_wm.objectives import rollout_loss, single_step_loss
+from mirage_wm.predictors import chosen_device
 from mirage_wm.recorder import Recorder
 from mirage_wm.regression import Regression
 from mirage_wm.schedule import Budget, Schedule, Stage
@@ -76,6 +78,22 @@ class TrainConfig:
     net: UNetConfig = field(default_factory=UNetConfig)
     data: StoreConfig = field(default_factory=StoreConfig)
 
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for what could not be trained, or not be saved in the end."""
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name):
+            raise ValueError(f"name must be that of a file, such as v1, got {self.name!r}")
+        for field_name, least in (("batch", 2), ("rollout", 1), ("refresh", 1)):
+            if getattr(self, field_name) < least:
+                raise ValueError(
+                    f"{field_name} must be at least {least}, got {getattr(self, field_name)}"
+                )
+        rolls = self.schedule.shares[2] > 0
+        if rolls and not {1, self.rollout} <= set(self.data.horizons):
+            raise ValueError(
+                f"rollouts of {self.rollout} frames need --data.horizons 1 {self.rollout}, got "
+                f"{self.data.horizons}"
+            )
+
 
 class Trainer:
     """A model, its averaged weights, its optimiser and its data: what a step changes."""
@@ -83,7 +101,7 @@ class Trainer:
     def __init__(self, config: TrainConfig) -> None:
         """Build it all, at the beginning of a run or where its checkpoint left it."""
         self.config = config
-        self.device = _device(config.device)
+        self.device = torch.device(chosen_device(config.device))
         self.checkpoint = config.out / "checkpoint.pt"
         state = (
             load_checkpoint(self.checkpoint) if config.resume and self.checkpoint.exists() else None
@@ -204,13 +222,3 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.store.load_state_dict(state["store"])
         self.step, self.progress = state["step"], state["progress"]
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(
-            f"device {name!r} was asked for and there is no CUDA device here: take --device cpu"
-        )
-    return torch.device(name)

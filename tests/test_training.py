@@ -234,4 +234,25 @@ def test_the_command_trains_and_tells_what_went_wrong(
     assert "holds a run already" in capsys.readouterr().err
     if not torch.cuda.is_available():
         assert main([*arguments, "--resume", "--device", "cuda"]) == 2
-        assert "there is no CUDA device here" in capsys.readouterr().err
+        assert "PyTorch finds 0 CUDA devices here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch": 1}, "batch must be at least 2, got 1"),
+        ({"refresh": 0}, "refresh must be at least 1, got 0"),
+        ({"name": "a/b"}, "name must be that of a file, such as v1, got 'a/b'"),
+        ({"rollout": 3}, "rollouts of 3 frames need --data.horizons 1 3"),
+    ],
+)
+def test_runs_that_cannot_be_are_refused_before_they_begin(
+    config: TrainConfig, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(config, **changes)
+
+
+def test_a_device_that_is_none_is_refused(config: TrainConfig) -> None:
+    with pytest.raises(ValueError, match="device must be 'auto', 'cpu'"):
+        Trainer(replace(config, device="foo"))
