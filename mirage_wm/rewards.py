@@ -15,8 +15,8 @@ ENDS = 3.0
 """A logit above this (a chance of 95 %) ends an episode.
 
 Training draws endings far more often than they come, and a dream whose ship has blurred looks a
-little like the end: on such frames v1 went up to 2.4, on real ends its median was 4.3, and on other
-real frames at most -6.
+little like the end: in 12 dreams of 90 frames v1 stayed below 3; on 48 real ends its median was
+4.3, and on 336 other real frames it was at most -6.
 """
 
 
