@@ -39,6 +39,9 @@ class Native {
         }
     }
 
+    ~Native() { disown_threads(); }
+    Native(const Native &) = delete;
+
     void reset(std::optional<Array<const uint64_t, 1>> seeds,
                std::optional<Array<const bool, 1>> mask) {
         for (int i = 0; i < int(num_envs()); i++) {
@@ -131,14 +134,18 @@ class Native {
         return int(size);
     }
 
+    // Threads do not survive a fork: a child leaves its parent's alone, and starts its own.
+    void disown_threads() {
+        if (threads_ && owner_ != getpid()) (void)threads_.release();
+    }
+
     void share(size_t n, int grain, const std::function<void(int, int)> &job) {
         if (int(n) <= grain || num_threads_ == 1) {
             if (n > 0) job(0, int(n));
             return;
         }
-        // Threads do not survive a fork: the child starts its own, and leaves the parent's alone.
-        if (!threads_ || owner_ != getpid()) {
-            threads_.release(); // NOLINT: nothing to join in the child
+        disown_threads();
+        if (!threads_) {
             threads_ = std::make_unique<Threads>(num_threads_);
             owner_ = getpid();
         }

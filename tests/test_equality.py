@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import Counter
 
 import numpy as np
@@ -202,3 +204,19 @@ def test_each_field_of_the_state_moves_the_hash():
             hashes.add(int(simulator.state_hash()[0]))
             field[i] ^= 1
     assert len(hashes) == 1 + ARENA_DTYPE.itemsize
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 and later
+@pytest.mark.parametrize("in_child", ["steps on", "frees it"])
+def test_a_forked_process_can_go_on_with_a_threaded_simulator_or_free_it(in_child):
+    simulator = NativeSimulator(config(600, num_threads=3))
+    simulator.reset(np.arange(600, dtype=np.uint64))
+    simulator.step(np.zeros(600, np.int32))
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # a child that waits for its parent's threads ends by this
+        if in_child == "steps on":
+            simulator.step(np.zeros(600, np.int32))
+        del simulator
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
