@@ -46,10 +46,10 @@ class Native {
                std::optional<Array<const bool, 1>> mask) {
         for (int i = 0; i < int(num_envs()); i++) {
             const bool chosen = !mask || mask->data()[i];
-            reward_.data()[i] = 0;
-            terminated_.data()[i] = truncated_.data()[i] = false;
             begun_.data()[i] = chosen;
             if (!chosen) continue;
+            reward_.data()[i] = 0;
+            terminated_.data()[i] = truncated_.data()[i] = false;
             Arena &arena = this->arena(i);
             arena.core.episode = seeds ? 0 : arena.core.episode + 1;
             if (seeds) arena.core.seed = seeds->data()[i];

@@ -193,6 +193,19 @@ def test_an_arena_does_not_depend_on_its_neighbours():
     assert alone[1] == among[1]
 
 
+def test_a_masked_reset_leaves_the_other_arenas_and_their_results_alone():
+    mask = np.arange(8) % 2 == 0
+    results = []
+    for simulator in (NativeSimulator(config(8)), OracleSimulator(config(8))):
+        simulator.reset(np.arange(8, dtype=np.uint64))
+        poison(simulator)
+        others = simulator.arenas[~mask].copy()
+        simulator.reset(mask=mask)
+        assert simulator.arenas[~mask].tobytes() == others.tobytes()
+        results.append([getattr(simulator, name).tobytes() for name in OUTPUTS])
+    assert results[0] == results[1]
+
+
 def test_each_field_of_the_state_moves_the_hash():
     simulator = NativeSimulator(config(1))
     simulator.reset(np.array([5], np.uint64))
