@@ -263,7 +263,7 @@ def plot(figures: dict[str, Rate]) -> None:
     for label, (name, colour) in lines.items():
         points = [(n, figures[name.format(n)].median) for n in CURVE if name.format(n) in figures]
         axes.plot(*zip(*points, strict=True), "o-", ms=3, color=colour, label=label)
-    axes.set(xscale="log", yscale="log", xlabel="arenas", ylabel="frames a second, 64×64×3")
+    axes.set(xscale="log", yscale="log", xlabel="arenas", ylabel="frames a second, 64x64x3")
     axes.set_xticks([n for n in CURVE if n in (1, 16, 256, 4096, 65536, 262144)])
     axes.set_xticklabels(["1", "16", "256", "4,096", "65,536", "262,144"])
     axes.grid(alpha=0.3)
