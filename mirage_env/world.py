@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -102,8 +103,8 @@ class DeviceWorld(World, Protocol):
 
     device: Any
 
-    def step_infos(self) -> dict[str, Any]:
-        """Return infos of the last step, new tensors [num_envs] by name."""
+    def step_infos(self) -> Callable[[], dict[str, Any]]:
+        """Return what returns the infos of the last step, [num_envs] by name, whenever called."""
         ...
 
     def stack(
