@@ -123,7 +123,7 @@ def crowded(num_envs: int) -> MirageVectorEnv:
             where[:, count:] = 0
             state[f"{name}_{axis}"] = where
     sizes = np.zeros((n, 24), np.uint8)
-    sizes[:, :20] = np.array([3] * 4 + [2] * 8 + [1] * 8, np.uint8)
+    sizes[:, :20] = np.array([2] * 4 + [1] * 16, np.uint8)  # the most that six large ones leave
     state["rock_size"], state["rock_angle"] = sizes, np.where(sizes > 0, state["rock_angle"], 0)
     for name in ("rock_vx", "rock_vy", "rock_spin"):
         state[name] = np.where(sizes > 0, state[name], 0)

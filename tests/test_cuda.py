@@ -267,7 +267,7 @@ def test_a_gpu_that_is_not_there_is_named():
 # Processes ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork")  # that threads do not survive it
 def test_a_forked_process_is_told_why_it_cannot():
     make().step(random_actions(1)[0])
     read, write = os.pipe()

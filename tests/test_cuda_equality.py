@@ -40,7 +40,7 @@ def same(native: Any, world: Any, step: int) -> None:
     for name in ("reward", "terminated", "truncated", "begun"):
         given = getattr(world, name).cpu().numpy()
         np.testing.assert_array_equal(getattr(native, name), given, f"{name}, step {step}")
-    for name, values in world.step_infos().items():
+    for name, values in world.step_infos()().items():
         np.testing.assert_array_equal(native.infos()[name], values.cpu().numpy(), name)
 
 
