@@ -61,27 +61,6 @@ struct Bullet {
     uint8_t life;
 };
 
-HD Rock get_rock(const Objects &o, int i) {
-    return {o.rock_x[i],    o.rock_y[i],     o.rock_vx[i],  o.rock_vy[i],
-            o.rock_size[i], o.rock_angle[i], o.rock_spin[i]};
-}
-
-HD void put_rock(Objects &o, int i, const Rock &rock) {
-    o.rock_x[i] = rock.x, o.rock_y[i] = rock.y;
-    o.rock_vx[i] = rock.vx, o.rock_vy[i] = rock.vy;
-    o.rock_size[i] = rock.size, o.rock_angle[i] = rock.angle, o.rock_spin[i] = rock.spin;
-}
-
-HD Bullet get_bullet(const Objects &o, int i) {
-    return {o.bullet_x[i], o.bullet_y[i], o.bullet_vx[i], o.bullet_vy[i], o.bullet_life[i]};
-}
-
-HD void put_bullet(Objects &o, int i, const Bullet &bullet) {
-    o.bullet_x[i] = bullet.x, o.bullet_y[i] = bullet.y;
-    o.bullet_vx[i] = bullet.vx, o.bullet_vy[i] = bullet.vy;
-    o.bullet_life[i] = bullet.life;
-}
-
 // An empty slot is zero in every field, so that equal games have equal states.
 HD Rock no_rock() { return Rock{}; }
 HD Bullet no_bullet() { return Bullet{}; }

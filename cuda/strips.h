@@ -17,12 +17,14 @@
 constexpr float PITCH = 64.0f / float(SIZE); // units a pixel
 constexpr int ROW_BYTES = 3 * SIZE;
 constexpr int FRAME_BYTES = CHANNELS * SIZE * SIZE;
-constexpr int ROWS = 3072 / ROW_BYTES < SIZE / 2 ? 3072 / ROW_BYTES : SIZE / 2; // of a strip
+#ifndef BUDGET
+#define BUDGET 3072 // bytes of a strip at most
+#endif
+constexpr int ROWS = BUDGET / ROW_BYTES < SIZE / 2 ? BUDGET / ROW_BYTES : SIZE / 2; // of a strip
 constexpr int STRIPS = (SIZE + ROWS - 1) / ROWS; // the last one may be lower
 constexpr int STRIP_BYTES = (ROWS * ROW_BYTES + 15) / 16 * 16;
 
 struct Scratch { // what a warp keeps in shared memory
-    Arena arena;
     Sprite list[MAX_SPRITES];
     alignas(16) uint8_t strip[STRIP_BYTES];
 };
@@ -46,7 +48,9 @@ struct Rows { // of a picture
 };
 
 // How far below the top of the strip a sprite's box begins, from 0 to SIZE - 1 around the torus.
-HD int below_top(const Sprite &s, Rows rows) { return wrapped(s.first_y - rows.top, SIZE); }
+HD int below_top(const Sprite &s, Rows rows) {
+    return wrapped(wrapped(s.first_y, SIZE) - rows.top, SIZE);
+}
 
 HD bool meets(const Sprite &s, Rows rows) {
     const int start = below_top(s, rows);
@@ -126,12 +130,12 @@ template <class Lanes> HD void send(const uint8_t *strip, Rows rows, uint8_t *im
     });
 }
 
-// Draws every `parts`-th strip of the picture of the arena in `scratch`, beginning with `part`.
+// Draws every `parts`-th strip of the picture of an arena, beginning with `part`.
 template <class Lanes>
-HD void draw_picture(Scratch &scratch, const Core &core, const Tuning &tuning, uint8_t *image,
-                     int part, int parts, Lanes lanes) {
+HD void draw_picture(Scratch &scratch, const typename Lanes::Objects &objects, const Core &core,
+                     const Tuning &tuning, uint8_t *image, int part, int parts, Lanes lanes) {
     const Sprite *list = scratch.list;
-    const int n = sprites(scratch.arena.objects, core, tuning, view_of(SIZE), scratch.list, lanes);
+    const int n = sprites(objects, core, tuning, view_of(SIZE), scratch.list, lanes);
     const auto all = [&](Kind kind) {
         return lanes.where(lesser(n, 32), [&](int i) { return list[i].kind == kind; });
     };

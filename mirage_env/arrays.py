@@ -254,10 +254,13 @@ class TensorStack:
         """Write all stacks to `out` [num_envs, depth, ...]; see `FrameStack.read`."""
         self._stack(self._ring, self._newest, out, begun=begun)
 
-    def ending_with(self, last: Any, indices: None) -> Any:
-        """Return all stacks [num_envs, depth, ...] with `last` [num_envs, ...] as the newest."""
+    def ending_with(self, last: Any, ended: Any) -> Any:
+        """Return stacks [num_envs, depth, ...] with `last` [num_envs, ...] as the newest.
+
+        Where `ended`, bool [num_envs], is False they mean nothing.
+        """
         out = last.new_empty((len(last), self.depth, *last.shape[1:]))
-        self._stack(self._ring, self._newest, out, last=last)
+        self._stack(self._ring, self._newest, out, last=last, ended=ended)
         return out
 
     def stacks(self, indices: NDArray[np.intp]) -> Any:

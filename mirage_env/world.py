@@ -108,7 +108,14 @@ class DeviceWorld(World, Protocol):
         ...
 
     def stack(
-        self, ring: Any, newest: int, out: Any, *, begun: Any = None, last: Any = None
+        self,
+        ring: Any,
+        newest: int,
+        out: Any,
+        *,
+        begun: Any = None,
+        last: Any = None,
+        ended: Any = None,
     ) -> None:
         """Write stacks of observations, the oldest first, to `out` [num_envs, depth, ...].
 
@@ -119,6 +126,7 @@ class DeviceWorld(World, Protocol):
             begun: bool [num_envs]: where it is True, an episode has just begun and the newest
                 stands for all, in the ring too.
             last: [num_envs, ...]: stands for the newest; the ring then stays as it is.
+            ended: bool [num_envs]: stack only where it is True.
         """
         ...
 

@@ -310,7 +310,7 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
         if self._on_device:
             last = self._final_on_device()
             if self._stack is not None:
-                last = self._stack.ending_with(last, None)
+                last = self._stack.ending_with(last, ended)
             info = self._arrays.masked(self._world_info(None, final=True), None)
             info.update({name: ended for name in info if name.startswith("_")})
             return {

@@ -37,7 +37,7 @@ _BATCH = struct.Struct("=11Q6i")  # struct Batch
 _SHOWN = struct.Struct("=7Qi4x")  # struct Shown
 _PICTURES = struct.Struct("=4Q2i")  # struct Pictures
 _BEGINNING = struct.Struct("=4Qi4x")  # struct Beginning
-_STACKING = struct.Struct("=4Q4i")  # struct Stacking
+_STACKING = struct.Struct("=5Q4i")  # struct Stacking
 _LIST = struct.Struct("=2Qi")  # two arrays and their length
 
 
@@ -293,7 +293,14 @@ class CudaWorld:
         self._run("show_arenas", -(-self.num_envs // (32 * WARPS)), packed)
 
     def stack(
-        self, ring: Any, newest: int, out: Any, *, begun: Any = None, last: Any = None
+        self,
+        ring: Any,
+        newest: int,
+        out: Any,
+        *,
+        begun: Any = None,
+        last: Any = None,
+        ended: Any = None,
     ) -> None:
         """See `DeviceWorld.stack`."""
         size = ring[0, 0].numel() * ring.element_size()
@@ -302,6 +309,7 @@ class CudaWorld:
             ring.data_ptr(),
             0 if begun is None else begun.data_ptr(),
             0 if last is None else last.data_ptr(),
+            0 if ended is None else ended.data_ptr(),
             out.data_ptr(),
             len(ring),
             newest,
