@@ -44,6 +44,12 @@ struct Tuning {
     int32_t thrust, rock_speed, wave_first, cooldown, split_random;
 };
 
+// table[size] of a table by the size of a rock: by selections, since lanes differ in their sizes.
+HD int by_size(const int (&table)[4], int size) {
+    const int small_or_none = size == 1 ? table[1] : table[0];
+    return size == 3 ? table[3] : size == 2 ? table[2] : small_or_none;
+}
+
 struct Vector {
     int32_t x, y;
 };

@@ -13,7 +13,7 @@ struct Batch {
     const void *actions;          // int32 or int64 [T, N]
     float *reward;                // [T, N]
     bool *flags;                  // [T, 3, N]: terminated, truncated, begun
-    int64_t *infos;               // [T, 4, N]: score, lives, wave, tick
+    int4 *infos;                  // [T, N]: score, lives, wave, tick
     uint8_t *frames;              // [T, N, SIZE, SIZE, CHANNELS], or null
     float *vectors;               // [T, N, VECTOR], or null
     const float *cosines;         // [2, 256]: cosines and sines of 1/256 turns
@@ -86,6 +86,10 @@ HD void store(const LaneObject &object, const Core &core, Arena &to, Warp warp) 
     store(core, to.core, warp);
 }
 
+HD int4 infos_of(const Core &core) {
+    return {int(core.score), core.lives, int(core.wave), int(core.tick)};
+}
+
 enum class See { NOTHING, VECTORS, PICTURES };
 
 // Steps arenas and shows them. PARTS warps share the pictures of an arena: each of them steps it,
@@ -113,12 +117,10 @@ template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
         });
         if (part == 0 && warp.lane == 0) {
             bool *flags = b.flags + 3 * n * t + i;
-            int64_t *infos = b.infos + 4 * n * t + i;
             b.reward[at] = float(outcome.points);
             flags[0] = outcome.terminated, flags[n] = outcome.truncated;
             flags[2 * n] = outcome.begun;
-            infos[0] = core.score, infos[n] = core.lives;
-            infos[2 * n] = core.wave, infos[3 * n] = core.tick;
+            b.infos[at] = infos_of(core);
         }
         if (part == 0 && !MANY) {
             store(object, before, home.objects, warp);
@@ -135,7 +137,10 @@ template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
     if (part == 0 && MANY) store(object, core, home, warp);
 }
 
-#define KERNEL extern "C" __global__ void __launch_bounds__(32 * WARPS, 8)
+#ifndef BLOCKS
+#define BLOCKS 8
+#endif
+#define KERNEL extern "C" __global__ void __launch_bounds__(32 * WARPS, BLOCKS)
 
 KERNEL step_drawing(Batch b) { run<1, false, See::PICTURES>(b); }
 KERNEL step_drawing_shared(Batch b) { run<WARPS, false, See::PICTURES>(b); }
@@ -252,13 +257,10 @@ KERNEL reset_arenas(Beginning b) {
     store(object, core, b.arenas[i], warp);
 }
 
-// Infos of arenas as they are, int64 [4, N].
-KERNEL inform(const Arena *arenas, int64_t *infos, int num_envs) {
-    const size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x, n = size_t(num_envs);
-    if (i >= n) return;
-    const Core &core = arenas[i].core;
-    infos[i] = core.score, infos[n + i] = core.lives;
-    infos[2 * n + i] = core.wave, infos[3 * n + i] = core.tick;
+// Infos of arenas as they are, [N].
+KERNEL inform(const Arena *arenas, int4 *infos, int num_envs) {
+    const int i = int(blockIdx.x * blockDim.x + threadIdx.x);
+    if (i < num_envs) infos[i] = infos_of(arenas[i].core);
 }
 
 // A hash of each arena's state.

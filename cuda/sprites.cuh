@@ -13,8 +13,8 @@ HD Vector box(uint32_t x, int extent, const View &view, float &offset) {
 HD Sprite rock_sprite(const Rock &rock, const Core &core, const View &view) {
     const int size = rock.size, angle = rock.angle;
     const bool ghost = core.wave_timer > 0;
-    Sprite s = sprite_at(Kind(size), rock.x, rock.y, ROCK_EXTENT[size], view);
-    float radius = units(ROCK_EXTENT[size]);
+    Sprite s = sprite_at(Kind(size), rock.x, rock.y, by_size(ROCK_EXTENT, size), view);
+    float radius = units(by_size(ROCK_EXTENT, size));
     if (ghost) {
         const int grown = WAVE_TICKS + GHOST_START - core.wave_timer;
         radius = radius * (float(grown) / float(WAVE_TICKS + GHOST_START));

@@ -66,6 +66,7 @@ template <Kind kind> HD Paint paint(const Sprite &s, float dx, float dy) {
 // Blends what of a sprite lies in a strip; the lanes are laid out as its box, as many rows as fit.
 template <Kind kind, class Lanes>
 HD void draw_sprite(Sprite s, Rows rows, uint8_t *strip, Lanes lanes) {
+    s.kind = kind; // as the compiler now knows
     constexpr int ACROSS = box_width(kind), DOWN = 32 / ACROSS;
     static_assert(ACROSS <= 32 && ACROSS + ROWS <= SIZE, "a box is at most a warp wide");
     const int start = below_top(s, rows);
@@ -76,14 +77,16 @@ HD void draw_sprite(Sprite s, Rows rows, uint8_t *strip, Lanes lanes) {
         const int kx = lane % ACROSS, lane_y = lane / ACROSS;
         if (kx >= s.width || lane_y >= DOWN) return;
         const float dx = (s.offset_x + float(kx)) * PITCH;
-        uint8_t *column = strip + 3 * wrapped(s.first_x + kx, SIZE);
+        float y = float(above + lane_y);
+        uint8_t *pixel =
+            strip + 3 * wrapped(s.first_x + kx, SIZE) + ROW_BYTES * (first_row + lane_y);
         for (int ky = above + lane_y; ky < end; ky += DOWN) {
-            const Paint seen = paint<kind>(s, dx, (s.offset_y + float(ky)) * PITCH);
+            const Paint seen = paint<kind>(s, dx, (s.offset_y + y) * PITCH);
             const int opaque = opacity(seen.coverage, s.alpha);
-            uint8_t *pixel = column + ROW_BYTES * (first_row + ky - above);
             for (int c = 0; c < 3; c++) {
                 pixel[c] = blend(pixel[c], s.colour[c], opaque, seen.shade);
             }
+            y += float(DOWN), pixel += ROW_BYTES * DOWN;
         }
     });
 }

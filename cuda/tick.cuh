@@ -36,12 +36,12 @@ HD int strike(typename Lanes::Objects &objects, const Core &core, const Tuning &
             const Rock rock = get_rock(objects, i);
             return rock.size != 0 && (done >> i & 1) == 0 &&
                    touches(rock.x, rock.y, bullet.x, bullet.y,
-                           ROCK_REACH[rock.size] + BULLET_REACH);
+                           by_size(ROCK_REACH, rock.size) + BULLET_REACH);
         });
         if (struck == 0) continue;
         const int slot = lowest(struck);
         const Rock rock = lanes.rock(objects, slot);
-        points += ROCK_POINTS[rock.size];
+        points += by_size(ROCK_POINTS, rock.size);
         done |= 1u << slot;
         if (rock.size == 1) {
             lanes.set_rock(objects, slot, no_rock());
@@ -89,7 +89,7 @@ HD Outcome tick(typename Lanes::Objects &objects, Core &core, const Tuning &tuni
             const uint32_t touching = lanes.rocks_where([&](int i) {
                 const Rock rock = get_rock(objects, i);
                 return rock.size != 0 && touches(rock.x, rock.y, core.ship_x, core.ship_y,
-                                                 ROCK_REACH[rock.size] + SHIP_REACH);
+                                                 by_size(ROCK_REACH, rock.size) + SHIP_REACH);
             });
             if (touching != 0) crash(core);
         }

@@ -47,14 +47,14 @@ class Results:
     Attributes:
         reward: float32 [T, N].
         flags: bool [T, 3, N]: terminated, truncated, begun.
-        infos: int64 [T, 4, N], in the order of `INFOS`.
+        infos: int32 [T, N, 4], in the order of `INFOS`.
     """
 
     def __init__(self, torch: Any, device: Any, steps: int, num_envs: int) -> None:
         """Allocate them, with whatever was in that memory."""
         self.reward = torch.empty((steps, num_envs), dtype=torch.float32, device=device)
         self.flags = torch.empty((steps, 3, num_envs), dtype=torch.bool, device=device)
-        self.infos = torch.empty((steps, len(INFOS), num_envs), dtype=torch.int64, device=device)
+        self.infos = torch.empty((steps, num_envs, len(INFOS)), dtype=torch.int32, device=device)
         parts = (self.reward, self.flags, self.infos)
         self._pointers = [part.data_ptr() for part in parts]
         self._strides = [part[0].numel() * part.element_size() for part in parts]
@@ -319,23 +319,23 @@ class CudaWorld:
         self._run("stack_chunks" if chunks else "stack_bytes", self.num_envs, packed)
 
     def infos(self, indices: Any = None, *, final: bool = False) -> dict[str, Any]:
-        """Return `INFOS` as int64 tensors [n] by name, see `Simulator.infos`.
+        """Return `INFOS` as int32 tensors [n] by name, see `Simulator.infos`.
 
         With `final` those of arenas that did not end in the last step are meaningless.
         """
         values = self._told(final)
         if indices is not None:
-            values = values[:, self._torch.as_tensor(indices).to(self.device)]
-        return dict(zip(INFOS, values.unbind(0), strict=True))
+            values = values[self._torch.as_tensor(indices).to(self.device)]
+        return dict(zip(INFOS, values.unbind(1), strict=True))
 
     def step_infos(self) -> Callable[[], dict[str, Any]]:
         """See `DeviceWorld.step_infos`."""
         results, t = self._results, self._t
-        return lambda: dict(zip(INFOS, results.infos[t].unbind(0), strict=True))
+        return lambda: dict(zip(INFOS, results.infos[t].unbind(1), strict=True))
 
     def _told(self, final: bool) -> Any:
         n, arenas = self.num_envs, self.final_arenas if final else self.arenas
-        values = self._tensor((len(INFOS), n))
+        values = self._tensor((n, len(INFOS)), self._torch.int32)
         packed = _LIST.pack(arenas.data_ptr(), values.data_ptr(), n)
         self._run("inform", -(-n // (32 * WARPS)), packed)
         return values
