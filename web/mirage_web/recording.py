@@ -78,5 +78,5 @@ def from_text(text: str) -> bytes:
     except binascii.Error as error:
         raise ProtocolError(f"a recording cannot have {len(text)} characters: {error}") from None
     if to_text(runs) != text:
-        raise ProtocolError("the last character of a recording has bits that should be 0")
+        raise ProtocolError("a recording ends in a character with bits that should be 0")
     return runs

@@ -149,7 +149,9 @@ def model_field(name: str) -> bytes:
         ProtocolError: If a model cannot be called so.
     """
     if name and not is_model_name(name):
-        raise ProtocolError(f"a model is named like {_MODEL_NAME.pattern}, got {name!r}")
+        raise ProtocolError(
+            f"a model's name is 1 to 16 of A-Z a-z 0-9 . _ -, got {ascii(name)[:40]}"
+        )
     return name.encode("ascii").ljust(16, b"\0")
 
 
