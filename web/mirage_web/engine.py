@@ -50,13 +50,13 @@ class Delivery:
     Attributes:
         player: Whose it is.
         messages: To be sent, every one.
-        frame: Or None; takes the place of an earlier one that is not sent yet.
+        frame: Its serial and its bytes, or None; takes the place of one that is not sent yet.
         close: Code and reason to close the connection with, or None.
     """
 
     player: Any
     messages: list[bytes] = field(default_factory=list)
-    frame: bytes | None = None
+    frame: tuple[int, bytes] | None = None
     close: tuple[int, str] | None = None
 
 
@@ -187,9 +187,8 @@ class Engine:
         turns = []
         for player, sitting in list(self._sittings.items()):
             with self._trouble_of(player):
-                action, notices = sitting.due()
-                for notice in notices:
-                    self._say(player, notice)
+                action, notice = sitting.due()
+                self._say(player, notice)
                 if action is not None:
                     after = [moment.still() for moment in sitting.moments]
                     turns.append(_Turn(player, sitting, action, after))
@@ -224,7 +223,8 @@ class Engine:
         for player, sitting in changed.items():
             if player in self._sittings:  # and has not just been ended
                 with self._trouble_of(player):
-                    self._delivery(player).frame = encode(sitting.frame(views[player], made))
+                    frame = sitting.frame(views[player], made)
+                    self._delivery(player).frame = (frame.serial, encode(frame))
 
     def _tell_of_delay(self) -> None:
         running = {p: s for p, s in self._sittings.items() if s.halt == State.RUNNING}

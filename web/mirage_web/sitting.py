@@ -216,19 +216,25 @@ class Sitting:
         """Whether all worlds have ended."""
         return all(moment.ended for moment in self.moments)
 
-    def due(self) -> tuple[int | None, list[Notice]]:
-        """Return the action of the tick to be played now (None for no tick), and what to say."""
-        notices = []
-        while self._planned and self._planned[0][0] == WAKE:
+    def due(self) -> tuple[int | None, Notice | None]:
+        """Return the action of the tick to be played now (None for no tick), and what to say.
+
+        Whatever is not the next step of what was shown is shown first: the beginning, a step gone
+        back to, a dream just woken.
+        """
+        notice = None
+        if not self.changed and self._planned and self._planned[0][0] == WAKE:
             self._planned.popleft()
-            notices += filter(None, [self._wake()])
-        if self._planned:
+            notice = self._wake()
+        if self.changed:
+            return None, notice
+        if self._planned and self._planned[0][0] != WAKE:
             action, self._sequence = self._planned.popleft()
         elif self.halt == State.RUNNING:
             action, self._sequence = self._held.take(), self._heard
         else:
-            return None, notices
-        return None if self.over else action, notices
+            return None, notice
+        return None if self.over else action, notice
 
     def played(self, action: int, moments: Sequence[Moment]) -> None:
         """Take what came of the tick."""
