@@ -213,17 +213,17 @@ class Engine:
         for player, sitting in changed.items():
             for lanes, moment in zip(sitting.lanes, sitting.moments, strict=True):
                 shown.setdefault(lanes, []).append((player, moment))
-        views: dict[Any, list[Pictures]] = {player: [] for player in changed}
+        views: dict[tuple[Any, Lanes], Pictures] = {}
         for lanes, them in shown.items():
             with self._trouble_of(*(player for player, _ in them)):
                 pictures = lanes.pictures([moment for _, moment in them])
                 for (player, _), picture in zip(them, pictures, strict=True):
-                    views[player].append(picture)
+                    views[player, lanes] = picture
         made = 1000 * self._clock()
         for player, sitting in changed.items():
             if player in self._sittings:  # and has not just been ended
                 with self._trouble_of(player):
-                    frame = sitting.frame(views[player], made)
+                    frame = sitting.frame([views[player, each] for each in sitting.lanes], made)
                     self._delivery(player).frame = (frame.serial, encode(frame))
 
     def _tell_of_delay(self) -> None:

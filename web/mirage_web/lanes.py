@@ -178,14 +178,14 @@ class DreamLanes(Lanes[Dream]):
         predictor: The model.
     """
 
-    def __init__(self, predictor: Predictor, batch: int | None = None) -> None:
+    def __init__(self, predictor: Predictor, batch: int = 1) -> None:
         """Dream with a model.
 
         Args:
             predictor: The model.
-            batch: Evaluate exactly so many at a time, the rest filled up. Where what comes out
-                depends a little on how many go in, this makes a player's dream independent of the
-                others'.
+            batch: Evaluate exactly so many at a time, filled up where there are fewer. For another
+                number the sums in a model come out a little differently, and a player's dream would
+                depend on how many others are dreaming.
         """
         super().__init__(predictor.context)
         self.predictor, self._batch = predictor, batch
@@ -198,13 +198,10 @@ class DreamLanes(Lanes[Dream]):
 
     def step(self, moments: Sequence[Moment], actions: Sequence[int]) -> list[Moment]:
         """See `Lanes.step`."""
-        n = self._batch
-        if n is None:
-            return super().step(moments, actions)
         after: list[Moment] = []
-        for i in range(0, len(moments), n):
-            some, keys = list(moments[i : i + n]), list(actions[i : i + n])
-            empty = n - len(some)
+        for i in range(0, len(moments), self._batch):
+            some, keys = list(moments[i : i + self._batch]), list(actions[i : i + self._batch])
+            empty = self._batch - len(some)
             after += super().step(some + some[:1] * empty, keys + [0] * empty)[: len(some)]
         return after
 

@@ -10,7 +10,7 @@ import gymnasium
 
 from mirage_web.lanes import DreamLanes
 from mirage_web.wire import TICKS_PER_SECOND, is_model_name
-from mirage_wm.predictors import OnnxPredictor, Predictor, TorchPredictor, make_predictor
+from mirage_wm.predictors import Predictor, TorchPredictor, make_predictor
 from mirage_wm.weights import available
 
 __all__ = ["load", "load_available", "model_name", "places"]
@@ -97,13 +97,10 @@ def _seconds(lanes: DreamLanes, count: int) -> float:
     return min(times)
 
 
-def _batch(predictor: Predictor) -> int | None:
-    """Return how many dreams to evaluate at a time, so that each is the same whoever else dreams.
+def _batch(predictor: Predictor) -> int:
+    """Return how many dreams to evaluate at a time: the same number always, see `DreamLanes`.
 
-    What onnxruntime computes of one does not depend on the others (`mirage_wm.onnx_graph`).
-    PyTorch chooses other sums for other sizes, so it always gets the same size.
+    On a CPU more at a time are hardly faster; on a GPU they cost next to nothing.
     """
-    if isinstance(predictor, OnnxPredictor):
-        return None
     on_gpu = isinstance(predictor, TorchPredictor) and predictor.device.type != "cpu"
     return MOST if on_gpu else 1

@@ -102,7 +102,7 @@ class Sitting:
         """Nothing is played yet."""
         self.generation = 0
         self.halt = State.RUNNING
-        self.changed = False
+        self.changed = self._jumped = False
         self._held = Held()
         self._heard = self._sequence = 0  # the newest that came, the newest that took part
         self._planned: deque[tuple[int, int]] = deque()
@@ -202,7 +202,7 @@ class Sitting:
 
     def _jump(self) -> None:
         self.generation = (self.generation + 1) % 2**16
-        self.changed = True
+        self.changed = self._jumped = True
 
     # What is played
 
@@ -223,10 +223,10 @@ class Sitting:
         back to, a dream just woken.
         """
         notice = None
-        if not self.changed and self._planned and self._planned[0][0] == WAKE:
+        if not self._jumped and self._planned and self._planned[0][0] == WAKE:
             self._planned.popleft()
             notice = self._wake()
-        if self.changed:
+        if self._jumped:
             return None, notice
         if self._planned and self._planned[0][0] != WAKE:
             action, self._sequence = self._planned.popleft()
@@ -248,7 +248,7 @@ class Sitting:
             pictures: uint8 [64, 64, 3] of each world.
             made: The time, ms.
         """
-        self.changed = False
+        self.changed = self._jumped = False
         self._serial += 1
         timeline, entry = self.timeline, self.timeline.now
         return Frame(
