@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("websockets")
 
-from web_players import Fading, Failing, TheGameItself
+from web_players import Ending, Fading, Failing, TheGameItself
 
 from mirage_env import MirageEnv
 from mirage_web.engine import Delivery, Engine, Gone, Halt
@@ -515,7 +515,7 @@ def test_running_players_are_told_that_ticks_come_late_and_not_too_often(table: 
     table.ask("Ada", start(Mode.REAL, paused=False))
     table.ask("Bob", start(Mode.REAL))
     for _ in range(60):
-        table.engine.tick(busy=True)
+        table.engine.tick(late=True)
     notices = {who: [m for m in said if isinstance(m, Notice)] for who, said in table.said.items()}
     assert [notice.code for notice in notices["Ada"]] == [NoticeCode.SERVER_BUSY]
     assert not notices["Bob"]

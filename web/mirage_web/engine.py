@@ -28,7 +28,9 @@ LOG = logging.getLogger("mirage_web.engine")
 
 HALTED_SECONDS = 5.0
 """An engine that has not finished a tick for so long has halted, as far as its health is asked."""
+MEASURED_TICKS = 2 * TICKS_PER_SECOND
 BUSY_RATE = 0.9 * TICKS_PER_SECOND
+"""Players are told when so many ticks were played at less than this rate."""
 BUSY_EVERY = 10 * TICKS_PER_SECOND
 """Ticks between two notices that the server is busy."""
 
@@ -131,16 +133,20 @@ class Engine:
     # In its own thread
 
     def _run(self) -> None:
-        pace = Pace(TICKS_PER_SECOND)
+        pace, since = Pace(TICKS_PER_SECOND), self._clock()
         while not self._stop.is_set():
-            self.tick(busy=pace.rate < BUSY_RATE)
+            late = False
+            if self.ticks % MEASURED_TICKS == 0:
+                since, before = self._clock(), since
+                late = self.ticks > 0 and since - before > MEASURED_TICKS / BUSY_RATE
+            self.tick(late)
             pace.wait()
 
-    def tick(self, busy: bool = False) -> None:
+    def tick(self, late: bool = False) -> None:
         """Obey what was posted, play a tick of every sitting that is due, deliver what is new.
 
         Args:
-            busy: Whether ticks come late, of which players are told.
+            late: Whether ticks have come late for a while, of which players are told.
         """
         for _ in range(len(self._posted)):
             player, message = self._posted.popleft()
@@ -148,7 +154,7 @@ class Engine:
                 self._obey(player, message)
         self._play()
         self._show()
-        if busy:
+        if late:
             self._tell_of_delay()
         if self._deliveries:
             self._deliver(list(self._deliveries.values()))
