@@ -150,12 +150,12 @@ export function drawChart(pen, width, tall, curve, shown, ink) {
 function drawGrid(pen, width, y, ink) {
   pen.font = ink.font;
   pen.textBaseline = "bottom";
-  for (const psnr of [20, 30, 40, 50, HIGHEST]) {
+  for (const psnr of [20, 40, HIGHEST]) {
     const line = Math.round(y(psnr));
     pen.fillStyle = ink.grid;
     pen.fillRect(0, line, width, 1);
     pen.fillStyle = ink.label;
-    if (psnr !== 50) pen.fillText(psnr === HIGHEST ? "equal" : `${psnr} dB`, 2, line + 12);
+    pen.fillText(psnr === HIGHEST ? "equal" : `${psnr} dB`, 0, line + 13);
   }
 }
 

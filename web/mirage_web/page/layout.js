@@ -27,20 +27,21 @@ export function screenEdge(width, height, ratio) {
  */
 export function keepFitting(worlds) {
   const root = document.documentElement;
-  const main = /** @type {HTMLElement} */ (document.querySelector("main"));
+  const house = /** @type {HTMLElement} */ (document.querySelector(".house"));
   const rail = /** @type {HTMLElement} */ (document.querySelector(".rail"));
   const screens = /** @type {HTMLElement} */ (document.querySelector(".screens"));
-  const time = /** @type {HTMLElement} */ (document.querySelector(".time"));
+  const bar = /** @type {HTMLElement} */ (document.querySelector(".bar"));
   const pads = /** @type {HTMLElement} */ (document.querySelector(".pads"));
   const fit = () => {
-    const style = getComputedStyle(main);
+    const style = getComputedStyle(house);
     const inner = root.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
     const beside = style.getPropertyValue("--beside").trim() === "1";
-    const gutter = parseFloat(style.getPropertyValue("--gutter"));
+    /** @type {(name: string) => number} */
+    const length = (name) => parseFloat(style.getPropertyValue(name));
     const room = beside ? inner - rail.offsetWidth - parseFloat(style.columnGap) : inner;
-    const width = (room - gutter) / worlds() - 2;
+    const width = (room - length("--gutter") - length("--sides")) / worlds() - 2;
     // What stands below the screens is to be in view, too: all of it on a desk, the pads in a hand.
-    const last = beside ? time : pads.offsetHeight > 0 ? pads : screens;
+    const last = beside ? bar : pads.offsetHeight > 0 ? pads : screens;
     const top = screens.getBoundingClientRect().top + root.scrollTop;
     const below = last.getBoundingClientRect().bottom + root.scrollTop - top - screenHeight();
     const edge = screenEdge(width, root.clientHeight - top - below - 20, devicePixelRatio);

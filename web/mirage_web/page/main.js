@@ -9,7 +9,7 @@ import { listenToKeys } from "./keyboard.js";
 import { keepFitting } from "./layout.js";
 import { SEEDS_ARE, readLink, readSeed, writeLink } from "./link.js";
 import { Gamepads, listenToTouch } from "./pads.js";
-import { Page, part } from "./page.js";
+import { Page, dress, part } from "./page.js";
 import { MAX_SEED, NOTICE, STATE } from "./protocol.js";
 import { scene } from "./scene.js";
 import { keepSettings, loadSettings } from "./settings.js";
@@ -177,8 +177,7 @@ async function endFilm() {
 function showFilm() {
   const button = part("film", HTMLButtonElement);
   button.setAttribute("aria-pressed", String(film !== null));
-  button.querySelector("use")?.setAttribute("href", `icons.svg#${film ? "stop" : "film"}`);
-  /** @type {HTMLElement} */ (button.querySelector("span")).textContent = film ? "Stop" : "Record";
+  dress(button, film ? "stop" : "film", film ? "Stop" : "Record");
 }
 
 /** @param {import("./protocol.js").Frame} frame */
@@ -299,5 +298,4 @@ showChoices();
 wire();
 for (const complaint of wanted.complaints) say(complaint);
 connection.connect();
-stage.focus({ preventScroll: true });
 requestAnimationFrame(draw);

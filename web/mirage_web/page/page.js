@@ -22,7 +22,7 @@ const REMEDIES = {
   pause: "Go on",
   retry: "Try now",
   reload: "Load anew",
-  real: "Play the real game meanwhile",
+  real: "Play the real game instead",
   new: "New game",
   again: "Start over",
 };
@@ -45,6 +45,8 @@ export class Page {
         .map((id) => [id, part(id, HTMLElement)]),
     );
     this.pause = part("pause", HTMLButtonElement);
+    /** @type {NodeListOf<HTMLButtonElement>} */
+    this.buttons = document.querySelectorAll(".bar button, [data-command=share]");
     this.lights = [...part("lights", HTMLElement).querySelectorAll("[data-light]")];
     this.remedies = "";
   }
@@ -88,12 +90,13 @@ export class Page {
       write(this.parts["veil-text"], veil.text);
       this.showRemedies(veil.remedies);
     }
-    for (const button of document.querySelectorAll(".bar button")) {
-      button.classList.toggle("chief", /** @type {HTMLElement} */ (button).dataset.command === chief);
+    for (const button of this.buttons) {
+      button.classList.toggle("chief", button.dataset.command === chief);
+      button.disabled = veil !== null;
     }
+    this.scrubber.disabled = veil !== null;
     const still = kind === "paused" || kind === "idle" || chief === "pause";
-    this.pause.querySelector("use")?.setAttribute("href", `icons.svg#${still ? "play" : "pause"}`);
-    write(/** @type {Element} */ (this.pause.querySelector("span")), still ? "Go on" : "Pause");
+    dress(this.pause, still ? "play" : "pause", still ? "Go on" : "Pause");
   }
 
   /** @param {import("./scene.js").Remedy[]} remedies */
@@ -162,7 +165,7 @@ export class Page {
     const colour = (name) => style.getPropertyValue(name).trim();
     drawChart(this.chartPen, clientWidth, clientHeight, curve, frame.step, {
       line: colour("--dream"),
-      grid: colour("--frame"),
+      grid: colour("--grid"),
       label: colour("--quiet"),
       mark: colour("--real"),
       font: `10px ${colour("--letters")}`,
@@ -180,6 +183,21 @@ export class Page {
     const of = replay === null ? "" : ` of ${replay.length}`;
     write(this.parts["fact-step"], frame === null ? "–" : `${frame.step}${of}`);
   }
+}
+
+/**
+ * Give a button another picture and another word.
+ *
+ * @param {HTMLButtonElement} button
+ * @param {string} picture In icons.svg.
+ * @param {string} word
+ */
+export function dress(button, picture, word) {
+  const use = button.querySelector("use");
+  const href = `icons.svg#${picture}`;
+  if (use?.getAttribute("href") !== href) use?.setAttribute("href", href);
+  const name = button.querySelector("span");
+  if (name) write(name, word);
 }
 
 /** @param {string} world */

@@ -124,22 +124,22 @@ function played(sitting, frame) {
 export const LEDE = {
   real: [
     ["real", "Real"],
-    " is a small arcade game in a world without edges, computed by its rules thirty times a second. Its ",
-    ["dream", "dream"],
-    " was learnt by a neural network from nothing but these pictures and the keys.",
+    " is a small arcade game in a world without edges, computed by its rules thirty times a second. A neural network has watched it, and ",
+    ["dream", "dreams"],
+    " it from nothing but pictures and keys.",
   ],
   dream: [
-    "No code of the game runs here: every picture is made up by a neural network, from the last four pictures and your keys. It learnt the ",
+    "A neural network ",
+    ["dream", "dreams"],
+    " each next picture from its own last four and your keys; no code of the game runs. It has learnt the ",
     ["real", "real"],
-    " game by watching, and its ",
-    ["dream", "dream"],
-    " goes on from the game’s first four pictures.",
+    " game by watching, and has been shown four pictures of it to begin with.",
   ],
   both: [
-    "On one side the ",
+    "On the left is the ",
     ["real", "real"],
-    " game, on the other a neural network that ",
+    " game; on the right a neural network ",
     ["dream", "dreams"],
-    " each next picture from its own last four and your keys. Both begin alike and get the same keys; wake the dream to show it the real pictures again.",
+    " each next picture from its own last four and your keys. See how long the two agree, and wake the dream when they no longer do.",
   ],
 };
