@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -447,6 +448,31 @@ def test_a_dream_by_a_real_model_replays_exactly_however_many_others_dream(
     table.ask("Cleo", start(Mode.DREAM, seed=1, model="v1", paused=False))
     replay(table, "Bob", mode, told.runs, "v1")
     assert list(map(shown, table.frames("Bob"))) == list(map(shown, table.frames("Ada")))
+
+
+def test_whatever_is_asked_in_whatever_order_the_recording_leads_to_what_is_shown() -> None:
+    rng = random.Random(0)
+    table = Table()
+    table.ask("Ada", start(Mode.BOTH))
+    weights = [90, 90, 20, 10, 2, 10, 5]
+    ways: list[Callable[[], ClientMessage | Halt]] = [
+        lambda: Keys(action=rng.randrange(12), sequence=rng.randrange(2**16)),
+        lambda: Step(action=rng.randrange(12)),
+        lambda: Pause(paused=rng.random() < 0.5),
+        lambda: Wake(),
+        lambda: Rewind(step=rng.randrange(400)),
+        lambda: Record(),
+        lambda: Halt(State.IDLE),
+    ]
+    for _ in range(1500):
+        asked = [rng.choices(ways, weights)[0]() for _ in range(rng.randrange(3))]
+        table.ask("Ada", *asked, ticks=rng.randrange(1, 3))
+    table.ask("Ada", Pause(paused=True), ticks=3)
+    assert not table.closed
+    told = recording(table, "Ada")
+    replay(table, "Bob", Mode.BOTH, told.runs)
+    assert table.frames("Ada")[-1].step == told.steps > 100
+    assert shown(table.frames("Bob")[-1]) == shown(table.frames("Ada")[-1])
 
 
 # Many players
