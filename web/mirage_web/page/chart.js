@@ -42,7 +42,7 @@ export class Curve {
     this.wakes.add(step);
   }
 
-  /** @returns {[step: number, psnr: number][]} In the order of steps; those not seen are left out. */
+  /** @returns {[step: number, psnr: number][]} In the order of steps; the unseen are left out. */
   points() {
     return [...this.values].sort(([a], [b]) => a - b);
   }

@@ -30,7 +30,10 @@ export class Film {
     this.pen = pen2d(this.canvas);
     this.stream = this.canvas.captureStream(ticksPerSecond);
     const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
-    this.recorder = new MediaRecorder(this.stream, { mimeType, videoBitsPerSecond: BITS_PER_SECOND });
+    this.recorder = new MediaRecorder(this.stream, {
+      mimeType,
+      videoBitsPerSecond: BITS_PER_SECOND,
+    });
     /** @type {Blob[]} */
     this.parts = [];
     this.recorder.ondataavailable = ({ data }) => this.parts.push(data);

@@ -114,7 +114,8 @@ function command(name) {
     if (possible && name !== sitting.mode) choose({ mode: name });
   } else if (!sitting.begun) return;
   else if (name === "pause") {
-    if (sitting.frame?.state === STATE.ENDED && !sitting.rewound) say("It has ended: R begins a new game.");
+    if (sitting.frame?.state === STATE.ENDED && !sitting.rewound)
+      say("It has ended: R begins a new game.");
     else sitting.togglePause();
   } else if (name === "forward") sitting.forward();
   else if (name === "back") sitting.scrubBy(-1);

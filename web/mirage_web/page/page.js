@@ -119,7 +119,9 @@ export class Page {
     for (const world of frame.worlds) this.worlds[world.name].draw(world);
     const down = toButtons(frame.action);
     for (const light of this.lights) {
-      const button = /** @type {import("./controls.js").Button} */ (light.getAttribute("data-light"));
+      const button = /** @type {import("./controls.js").Button} */ (
+        light.getAttribute("data-light")
+      );
       light.toggleAttribute("data-on", down[button]);
     }
   }
@@ -154,7 +156,9 @@ export class Page {
    */
   drawCurve(frame, curve) {
     const { clientWidth, clientHeight } = this.chart;
-    const [width, height] = [clientWidth, clientHeight].map((n) => Math.round(n * devicePixelRatio));
+    const [width, height] = [clientWidth, clientHeight].map((n) =>
+      Math.round(n * devicePixelRatio),
+    );
     if (this.chart.width !== width || this.chart.height !== height) {
       this.chart.width = width;
       this.chart.height = height;
@@ -206,4 +210,3 @@ function figure(world) {
   if (!(element instanceof HTMLElement)) throw new Error(`the page has no world ${world}`);
   return element;
 }
-

@@ -264,10 +264,8 @@ function readFrame(reader) {
   const heads = Array.from({ length: count }, () => readWorld(reader));
   if (count === 1) reader.zeros(12);
   const worlds = heads.map((head) => ({ ...head, picture: reader.bytes(PICTURE) }));
-  return {
-    ...{ type: /** @type {const} */ ("frame"), serial, step, oldest, newest, generation },
-    ...{ sequence, made, psnr, action, state, worlds },
-  };
+  const [type, history] = [/** @type {const} */ ("frame"), { step, oldest, newest, generation }];
+  return { type, serial, ...history, sequence, made, psnr, action, state, worlds };
 }
 
 /**

@@ -24,10 +24,13 @@ export function scene(connection, sitting, now) {
   if (connection.kind === "waiting") return waiting(connection, now);
   if (sitting.queue !== null) return queued(sitting.queue, sitting.mode);
   if (connection.kind === "connecting" || !sitting.begun || sitting.frame === null) {
-    const title = connection.kind === "connecting" && connection.again ? "Connecting again" : "Connecting";
+    const title =
+      connection.kind === "connecting" && connection.again ? "Connecting again" : "Connecting";
     return { kind: "connecting", status: "", veil: { title, text: "", remedies: [] }, chief: null };
   }
-  return sitting.replay === null ? played(sitting, sitting.frame) : replayed(sitting, sitting.replay);
+  return sitting.replay === null
+    ? played(sitting, sitting.frame)
+    : replayed(sitting, sitting.replay);
 }
 
 /**
@@ -101,7 +104,12 @@ function played(sitting, frame) {
     return { kind: "ended", status: `${status} R begins a new game.`, veil: null, chief: "new" };
   }
   if (frame.state === PAUSED) {
-    return { kind: "paused", status: "Paused. P goes on, . plays one step.", veil: null, chief: "pause" };
+    return {
+      kind: "paused",
+      status: "Paused. P goes on, . plays one step.",
+      veil: null,
+      chief: "pause",
+    };
   }
   if (frame.state === IDLE) {
     const status = "Paused, because no key was pressed for a while. Any key goes on.";

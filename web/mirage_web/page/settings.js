@@ -2,7 +2,9 @@
 
 const KEY = "mirage";
 
-/** @typedef {{contrast: boolean | null, facts: boolean}} Settings Contrast null: as the system says. */
+/**
+ * @typedef {{contrast: boolean | null, facts: boolean}} Settings Contrast null: as the system says.
+ */
 
 /** @returns {Settings} */
 export function loadSettings() {

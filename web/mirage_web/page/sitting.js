@@ -7,8 +7,19 @@ import { Replay } from "./replay.js";
 
 /** @typedef {import("./protocol.js").Mode} Mode */
 
+/**
+ * @typedef {object} Asked What is to be played.
+ * @property {Mode} mode
+ * @property {string} model Empty: the server's first.
+ * @property {number} seed
+ * @property {Uint8Array | null} [recording] To be played again.
+ */
+
 /** Messages of keys in a second; the server allows 90 of all kinds, of which 30 are answers. */
-const KEYS_PER_SECOND = 40;
+const KEYS_PER_SECOND = 30;
+
+/** Milliseconds between two messages that count as ten each. */
+const COSTLY_INTERVAL = 400;
 
 /** Milliseconds between two steps of the scrubber that are asked for. */
 const SCRUB_INTERVAL = 50;
@@ -18,7 +29,7 @@ export class Sitting {
    * @param {object} options
    * @param {(bytes: ArrayBuffer) => void} options.send
    * @param {() => number} options.now Milliseconds.
-   * @param {{mode: Mode, model: string, seed: number, recording?: Uint8Array | null}} options.wanted
+   * @param {Asked} options.wanted
    */
   constructor({ send, now, wanted }) {
     this.send = send;
@@ -57,6 +68,10 @@ export class Sitting {
     this.waking = false;
     /** @type {((runs: Uint8Array) => void)[]} */
     this.awaitingRecording = [];
+    /** @type {ArrayBuffer | null} A beginning that is to be sent; of several the last. */
+    this.beginning = null;
+    this.recordDue = false;
+    this.costlyAt = -Infinity;
   }
 
   /** Whether time stands still, for whatever reason. */
@@ -72,7 +87,7 @@ export class Sitting {
   /**
    * Begin something: a mode, a model, a seed; what is not said stays.
    *
-   * @param {{mode?: Mode, model?: string, seed?: number, recording?: Uint8Array | null}} [wanted]
+   * @param {Partial<Asked>} [wanted]
    */
   start(wanted = {}) {
     this.mode = wanted.mode ?? this.mode;
@@ -84,7 +99,8 @@ export class Sitting {
     if (this.hello === null) return;
     const model = this.mode === "real" ? "" : this.model;
     const paused = this.recording !== null;
-    this.send(protocol.start({ mode: this.mode, model, seed: this.seed, paused }));
+    this.beginning = protocol.start({ mode: this.mode, model, seed: this.seed, paused });
+    this.sendCostly();
   }
 
   /** The connection is gone, and with it the sitting; the last picture stays. */
@@ -95,6 +111,10 @@ export class Sitting {
     this.replay = null;
     this.pressed = null;
     this.scrubTo = null;
+    this.beginning = null;
+    this.recordDue = false;
+    this.costlyAt = -Infinity; // the next connection counts anew
+    this.awaitingRecording = [];
   }
 
   /** @param {import("./protocol.js").ServerMessage} message */
@@ -270,7 +290,8 @@ export class Sitting {
   reset(seed) {
     this.seed = seed;
     this.replay = null;
-    this.send(protocol.reset(seed));
+    this.beginning = protocol.reset(seed);
+    this.sendCostly();
   }
 
   /** Make the dream's last frames those of the game. */
@@ -282,12 +303,25 @@ export class Sitting {
 
   /** @returns {Promise<Uint8Array>} The recording of the sitting until now. */
   askRecording() {
-    this.send(protocol.record());
+    this.recordDue = true;
+    this.sendCostly();
     return new Promise((resolve) => this.awaitingRecording.push(resolve));
+  }
+
+  /** Send a beginning, or ask for the recording, unless the last was just now. */
+  sendCostly() {
+    if (this.now() - this.costlyAt < COSTLY_INTERVAL) return;
+    const message = this.beginning ?? (this.recordDue ? protocol.record() : null);
+    if (message === null) return;
+    if (this.beginning === null) this.recordDue = false;
+    this.beginning = null;
+    this.costlyAt = this.now();
+    this.send(message);
   }
 
   /** What has to be done from time to time: before each picture, say. */
   tick() {
+    this.sendCostly();
     this.sendKeys();
     this.sendScrub();
     if (this.replay === null || !this.begun) return;

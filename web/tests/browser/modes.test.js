@@ -18,7 +18,10 @@ for (const mode of /** @type {const} */ (["real", "dream", "both"])) {
     worlds.forEach((_, i) => assert.notEqual(before[i], after[i]));
     for (const world of ["real", "dream"]) {
       const shown = await visit.page.locator(`[data-world=${world}]`).isVisible();
-      assert.equal(shown, worlds.some((name) => name === world));
+      assert.equal(
+        shown,
+        worlds.some((name) => name === world),
+      );
     }
     await visit.keep(`mode-${mode}`);
   });
