@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import doctest
+import math
+from collections import deque
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,58 +19,95 @@ from mirage_web.protocol import Ack, Record, Reset, Start
 from mirage_web.recording import MAX_WAKES, WAKE, from_runs
 from mirage_web.sitting import Held
 from mirage_web.timeline import REWIND_STEPS, Timeline
-from mirage_web.window import LEAST, MOST, Window
+from mirage_web.window import LEAST, MOST, REMEMBERED, Window
+from mirage_web.wire import TICKS_PER_SECOND
 
 # Frames on the way
 
 
-def window(*times: float) -> Window:
-    """Return a window that has seen frames take so many seconds."""
-    seen = Window()
-    for i, seconds in enumerate(times):
-        seen.sent(i, 0.0)
-        seen.acknowledged(i, seconds)
-    return seen
+def played(
+    window: Window, start: float, end: float, delay: float, each: float
+) -> tuple[float, float]:
+    """Let thirty frames a second go over a line for some time.
+
+    Args:
+        window: Of the sender.
+        start: When it begins, s.
+        end: When it ends, s.
+        delay: Seconds there and back.
+        each: Seconds that the line is busy with a frame.
+
+    Returns:
+        Frames a second and the greatest age of one in the last three seconds.
+    """
+    free, newest, ages = start, -1, []
+    acknowledged: deque[tuple[float, int]] = deque()
+    for now in np.arange(start, end, 0.001).tolist():
+        while acknowledged and acknowledged[0][0] <= now:
+            at, serial = acknowledged.popleft()
+            window.acknowledged(serial, at)
+        picture = math.floor(now * TICKS_PER_SECOND)
+        if picture > newest and window.open(now):
+            newest = picture
+            window.sent(picture, now)
+            free = max(free, now) + each
+            acknowledged.append((free + delay, picture))
+            if free + delay / 2 > end - 3:
+                ages.append(free + delay / 2 - picture / TICKS_PER_SECOND)
+    for at, serial in acknowledged:
+        window.acknowledged(serial, at)
+    return len(ages) / 3, max(ages)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "frames"),
+    ("delay", "each", "rate", "age"),
     [
-        (0.0, LEAST),
-        (0.001, 2),
-        (0.033, 2),
-        (0.034, 3),
-        (0.1, 4),
-        (0.2, 7),
-        (0.5, MOST),
-        (9.0, MOST),
+        (0.001, 0.0001, 29, 0.05),
+        (0.030, 0.001, 29, 0.06),
+        (0.100, 0.001, 29, 0.10),
+        (0.200, 0.001, 28, 0.16),
+        (0.001, 0.123, 7.9, 0.29),  # 100 kB/s for frames of 12 kB
+        (0.100, 0.123, 7.5, 0.40),
+        (0.001, 0.060, 16, 0.17),
     ],
 )
-def test_as_many_frames_are_on_the_way_as_the_line_holds(seconds: float, frames: int) -> None:
-    assert window(seconds).size == frames
+def test_a_line_is_filled_and_frames_do_not_queue_in_it(
+    delay: float, each: float, rate: float, age: float
+) -> None:
+    found = played(Window(), 0, 40, delay, each)
+    assert found[0] >= rate
+    assert found[1] <= age
+
+
+def test_a_line_that_grows_longer_or_faster_is_noticed() -> None:
+    window = Window()
+    played(window, 0, 20, 0.001, 0.123)
+    assert window.size(20) == LEAST
+    rate, _ = played(window, 21, 50, 0.25, 0.001)
+    assert (window.size(50), round(rate)) == (MOST, 30)
+    _, age = played(window, 51, 80, 0.001, 0.001)
+    assert (window.size(80), age < 0.05) == (LEAST, True)
 
 
 def test_before_anything_is_known_two_frames_are_on_the_way() -> None:
     fresh = Window()
-    assert fresh.open
     for serial in range(LEAST):
-        assert fresh.open
+        assert fresh.open(0.0)
         fresh.sent(serial, 0.0)
-    assert not fresh.open
+    assert not fresh.open(0.0)
     assert fresh.waiting_since == 0.0
 
 
-def test_the_shortest_time_counts_because_longer_ones_have_waited() -> None:
-    assert window(0.3, 0.02, 0.3).size == 2
-
-
-def test_a_line_that_has_grown_longer_is_noticed_in_ten_seconds() -> None:
-    assert window(0.02, *[0.2] * 299).size == 2
-    assert window(0.02, *[0.2] * 300).size == 7
+def test_a_line_of_which_nothing_is_known_any_more_is_left_to_one_frame() -> None:
+    window = Window()
+    window.sent(0, 0.0)
+    window.acknowledged(0, 0.01)
+    assert window.size(REMEMBERED) == LEAST
+    assert window.size(REMEMBERED + 1) == 1
 
 
 def test_an_acknowledgement_stands_for_all_frames_before_it() -> None:
-    seen = window(0.5)
+    seen = Window()
     for serial in range(10, 15):
         seen.sent(serial, float(serial))
     seen.acknowledged(13, 20.0)

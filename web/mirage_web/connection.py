@@ -185,9 +185,10 @@ class Connection:
                 self._something.clear()
                 while self._outbox:
                     await self._socket.send(self._outbox.popleft())
-                if self._frame is not None and self._window.open:
+                now = time.monotonic()
+                if self._frame is not None and self._window.open(now):
                     (serial, data), self._frame = self._frame, None
-                    self._window.sent(serial, time.monotonic())
+                    self._window.sent(serial, now)
                     await self._socket.send(data)
                     self._something.set()  # There may be more by now.
         except ConnectionClosed:
