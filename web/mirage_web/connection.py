@@ -41,7 +41,7 @@ class House(Protocol):
     hello: Hello
 
     def ask(self, connection: Connection, asked: Start) -> None:
-        """Let it play what it asks for, at once or later: `play`, `wait` or `end` is called."""
+        """Note what it asks for, and let it `play` that, or `wait`; or `end` it."""
         ...
 
     def post(self, connection: Connection, message: ClientMessage | Gone | Halt) -> None:
@@ -169,7 +169,6 @@ class Connection:
         if isinstance(message, Keys):
             self._action = message.action
         if isinstance(message, Start):
-            self.asked = message
             self._house.ask(self, message)
         elif self.playing:
             self._house.post(self, message)

@@ -196,7 +196,7 @@ class Engine:
                 action, notice = sitting.due()
                 self._say(player, notice)
                 if action is not None:
-                    after = [moment.still() for moment in sitting.moments]
+                    after = [m.still() if m.ended else m for m in sitting.moments]
                     turns.append(_Turn(player, sitting, action, after))
         jobs: dict[Lanes, list[tuple[_Turn, int]]] = {}
         for turn in turns:

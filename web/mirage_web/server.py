@@ -102,7 +102,7 @@ class Server:
     # What connections need: see `mirage_web.connection.House`
 
     def ask(self, connection: Connection, asked: Start) -> None:
-        """Let a connection play what it asks for, at once or when there is a place."""
+        """Let a connection play what it asks for, at once or when there is a place for it."""
         if asked.mode != Mode.REAL:
             models = self.hello.models
             if not models:

@@ -122,7 +122,7 @@ class Site:
         if path not in self._table:
             return _text(HTTPStatus.NOT_FOUND, "there is nothing here")
         kind, tag, content = self._table[path]
-        if tag in request.headers.get_all("If-None-Match"):
+        if any(tag in known for known in request.headers.get_all("If-None-Match")):
             return _response(HTTPStatus.NOT_MODIFIED, b"", kind, {"ETag": tag})
         return _response(HTTPStatus.OK, content, kind, {"ETag": tag})
 

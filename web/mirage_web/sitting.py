@@ -129,7 +129,7 @@ class Sitting:
             case Pause(paused=paused):
                 self.stop(State.PAUSED) if paused else self._go_on()
             case Step(action=action, sequence=sequence):
-                self.stop(State.PAUSED, keep_plan=True)
+                self._become(State.PAUSED)
                 self._plan(action, sequence)
             case Wake() if self._planned:
                 self._plan(WAKE, self._sequence)
@@ -144,16 +144,19 @@ class Sitting:
                 return Recording(steps=now.step, generation=self.generation, runs=runs)
         return None
 
-    def stop(self, why: State, *, keep_plan: bool = False) -> None:
-        """Play no more ticks by the keys."""
-        if not keep_plan:
-            self._planned.clear()
-        self.changed |= why != self.halt
-        self.halt = why
+    def stop(self, why: State) -> None:
+        """Play no more ticks, neither by the keys nor those that wait."""
+        self._planned.clear()
+        self._become(why)
 
     def _go_on(self) -> None:
-        self.stop(State.RUNNING)
+        self._planned.clear()
         self._held.forget_taps()  # those of the time when nothing was played
+        self._become(State.RUNNING)
+
+    def _become(self, state: State) -> None:
+        self.changed |= state != self.halt
+        self.halt = state
 
     def _plan(self, what: int, sequence: int) -> None:
         if len(self._planned) >= MAX_PLANNED:

@@ -4,10 +4,12 @@ import { Backoff } from "./backoff.js";
 import { SUBPROTOCOL, decode } from "./protocol.js";
 import { ProtocolError } from "./bytes.js";
 
+/** @typedef {"lost" | "restart" | "full"} Trouble Why it has to be tried again. */
+
 /**
- * @typedef {{kind: "connecting", again: boolean}
+ * @typedef {{kind: "connecting", why: Trouble | null}
  *   | {kind: "open"}
- *   | {kind: "waiting", why: "lost" | "restart" | "full", reason: string, until: number}
+ *   | {kind: "waiting", why: Trouble, reason: string, until: number}
  *   | {kind: "closed", why: "refused" | "idle" | "foreign", reason: string}} Status
  *     `until` is a time of the clock; `foreign` is a server that speaks something else.
  */
@@ -69,14 +71,16 @@ export class Connection {
     this.timer = null;
     /** @type {any} */
     this.watch = null;
+    /** @type {Trouble | null} Until somebody is let in again. */
+    this.trouble = null;
     /** @type {Status} */
-    this.status = { kind: "connecting", again: false };
+    this.status = { kind: "connecting", why: null };
   }
 
   /** Connect now, whatever was being waited for. */
   connect() {
     this.drop();
-    this.tell({ kind: "connecting", again: this.lost.attempts > 0 });
+    this.tell({ kind: "connecting", why: this.trouble });
     const socket = this.open(this.url);
     this.socket = socket;
     socket.binaryType = "arraybuffer";
@@ -114,6 +118,7 @@ export class Connection {
     if (message.type === "begin" || message.type === "queue") {
       this.lost.reset();
       this.full.reset();
+      this.trouble = null;
     }
     this.heard(message);
   }
@@ -141,11 +146,14 @@ export class Connection {
   }
 
   /**
-   * @param {"lost" | "restart" | "full"} why
+   * @param {Trouble} trouble
    * @param {string} reason
    * @param {number} wait Milliseconds.
    */
-  wait(why, reason, wait) {
+  wait(trouble, reason, wait) {
+    // While a server restarts nobody answers: that is no other trouble.
+    const why = trouble === "lost" ? (this.trouble ?? trouble) : trouble;
+    this.trouble = why;
     this.timer = this.clock.after(() => this.connect(), wait);
     this.tell({ kind: "waiting", why, reason, until: this.clock.now() + wait });
   }

@@ -91,6 +91,7 @@ function showChoices() {
 
 /** @param {number} action */
 function steer(action) {
+  page.showHeld(action);
   const { IDLE, UNSEEN } = STATE;
   const asleep = sitting.frame?.state === IDLE || sitting.frame?.state === UNSEEN;
   if (action !== 0 && asleep) sitting.togglePause();

@@ -47,7 +47,8 @@ export class Page {
     this.pause = part("pause", HTMLButtonElement);
     /** @type {NodeListOf<HTMLButtonElement>} */
     this.buttons = document.querySelectorAll(".bar button, [data-command=share]");
-    this.lights = [...part("lights", HTMLElement).querySelectorAll("[data-light]")];
+    this.lights = document.querySelectorAll("[data-light]");
+    this.pads = document.querySelectorAll("[data-button]");
     this.remedies = "";
   }
 
@@ -117,13 +118,12 @@ export class Page {
   /** @param {import("./protocol.js").Frame} frame */
   drawWorlds(frame) {
     for (const world of frame.worlds) this.worlds[world.name].draw(world);
-    const down = toButtons(frame.action);
-    for (const light of this.lights) {
-      const button = /** @type {import("./controls.js").Button} */ (
-        light.getAttribute("data-light")
-      );
-      light.toggleAttribute("data-on", down[button]);
-    }
+    light(this.lights, "data-light", frame.action);
+  }
+
+  /** @param {number} action Of the keys that are down. */
+  showHeld(action) {
+    light(this.pads, "data-button", action);
   }
 
   /**
@@ -202,6 +202,21 @@ export function dress(button, picture, word) {
   if (use?.getAttribute("href") !== href) use?.setAttribute("href", href);
   const name = button.querySelector("span");
   if (name) write(name, word);
+}
+
+/**
+ * Light up the pictures of the buttons that an action holds down.
+ *
+ * @param {Iterable<Element>} pictures
+ * @param {string} attribute Theirs, that names the button.
+ * @param {number | null} action
+ */
+function light(pictures, attribute, action) {
+  const down = toButtons(action);
+  for (const picture of pictures) {
+    const button = /** @type {import("./controls.js").Button} */ (picture.getAttribute(attribute));
+    picture.toggleAttribute("data-on", down[button]);
+  }
 }
 
 /** @param {string} world */

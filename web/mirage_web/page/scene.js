@@ -23,10 +23,12 @@ export function scene(connection, sitting, now) {
   if (connection.kind === "closed") return closed(connection);
   if (connection.kind === "waiting") return waiting(connection, now);
   if (sitting.queue !== null) return queued(sitting.queue, sitting.mode);
+  if (connection.kind === "connecting" && connection.why !== null) {
+    return troubled(connection.why, "Trying now.");
+  }
   if (connection.kind === "connecting" || !sitting.begun || sitting.frame === null) {
-    const title =
-      connection.kind === "connecting" && connection.again ? "Connecting again" : "Connecting";
-    return { kind: "connecting", status: "", veil: { title, text: "", remedies: [] }, chief: null };
+    const veil = { title: "Connecting", text: "", remedies: [] };
+    return { kind: "connecting", status: "", veil, chief: null };
   }
   return sitting.replay === null
     ? played(sitting, sitting.frame)
@@ -55,11 +57,20 @@ function closed({ why, reason }) {
  */
 function waiting({ why, reason, until }, now) {
   const seconds = Math.max(Math.ceil((until - now) / 1000), 0);
-  const next = seconds > 0 ? `The next attempt is in ${seconds} s.` : "";
-  const [title, text] = {
-    lost: ["Connection lost", next],
-    restart: ["The server restarts", `The game begins anew once it is back. ${next}`],
-    full: ["All places are taken", `${reason} ${next}`.trim()],
+  const next = `The next attempt is in ${seconds} s.`;
+  return troubled(why, why === "full" ? `${reason} ${next}`.trim() : next);
+}
+
+/**
+ * @param {import("./connection.js").Trouble} why
+ * @param {string} text
+ * @returns {Scene}
+ */
+function troubled(why, text) {
+  const title = {
+    lost: "Connection lost",
+    restart: "The server restarts",
+    full: "All places are taken",
   }[why];
   return { kind: "waiting", status: "", veil: { title, text, remedies: ["retry"] }, chief: null };
 }

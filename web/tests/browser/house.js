@@ -111,6 +111,13 @@ export class House {
     if (clipboard) await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     const visit = new Visit(await context.newPage());
     this.visits.push(visit);
+    await visit.page.addInitScript(() => {
+      const watched = /** @type {Watched} */ (/** @type {unknown} */ (window));
+      watched.violations = [];
+      addEventListener("securitypolicyviolation", (event) => {
+        watched.violations.push(`${event.effectiveDirective} ${event.blockedURI}`);
+      });
+    });
     await visit.page.goto(`http://127.0.0.1:${this.server.port}/${query}`);
     return visit;
   }
@@ -138,13 +145,6 @@ export class Visit {
       if (["error", "warning"].includes(message.type())) this.complaints.push(message.text());
     });
     page.on("pageerror", (error) => this.complaints.push(String(error)));
-    page.addInitScript(() => {
-      const watched = /** @type {Watched} */ (/** @type {unknown} */ (window));
-      watched.violations = [];
-      addEventListener("securitypolicyviolation", (event) => {
-        watched.violations.push(`${event.effectiveDirective} ${event.blockedURI}`);
-      });
-    });
   }
 
   /** Forget the console's errors that a lost connection must make. */

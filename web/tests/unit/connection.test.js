@@ -139,8 +139,16 @@ test("a server that restarts is said to, and waited for", () => {
   last().onclose({ code: 1012, reason: "The server restarts." });
   assert(connection.status.kind === "waiting" && connection.status.why === "restart");
   clock.pass(500);
+  assert.deepEqual(connection.status, { kind: "connecting", why: "restart" });
+  last().onclose({ code: 1006, reason: "" }); // nobody is there yet
+  assert.equal(/** @type {any} */ (connection.status).why, "restart");
+  clock.pass(900);
   last().open();
-  assert.deepEqual(said, ["connecting", "open", "waiting", "connecting", "open"]);
+  last().say(QUEUE);
+  const before = ["connecting", "open", "waiting", "connecting", "waiting", "connecting"];
+  assert.deepEqual(said, [...before, "open", "queue"]);
+  last().onclose({ code: 1006, reason: "" });
+  assert.equal(/** @type {any} */ (connection.status).why, "lost");
 });
 
 test("a full server is left alone for long, and its reason is kept", () => {

@@ -22,9 +22,9 @@ function sitting(says = {}) {
 const OPEN = { kind: "open" };
 
 test("while it connects, and until the first picture, that is all there is to see", () => {
-  assert.equal(scene({ kind: "connecting", again: false }, sitting(), 0).veil?.title, "Connecting");
-  const again = scene({ kind: "connecting", again: true }, sitting(), 0);
-  assert.equal(again.veil?.title, "Connecting again");
+  assert.equal(scene({ kind: "connecting", why: null }, sitting(), 0).veil?.title, "Connecting");
+  const again = scene({ kind: "connecting", why: "restart" }, sitting(), 0);
+  assert.equal(again.veil?.title, "The server restarts");
   assert.equal(scene(OPEN, sitting({ frame: null }), 0).kind, "connecting");
 });
 
