@@ -383,6 +383,14 @@ def test_every_jump_is_a_new_generation(table: Table) -> None:
         assert table.ask("Ada", message).generation == before + 1
 
 
+def test_of_what_is_kept_each_picture_of_a_dream_is_kept_once(table: Table) -> None:
+    table.ask("Ada", start(Mode.DREAM))
+    table.play("Ada", [0] * 10)
+    sitting = table.engine._sittings["Ada"]
+    seen = [entry.moments[0].state.frames for entry in sitting.timeline.last(10)]
+    assert len({id(frame) for frames in seen for frame in frames}) == 13
+
+
 # Recordings
 
 
