@@ -20,10 +20,12 @@ export function canFilm() {
 
 export class Film {
   /**
-   * @param {number} worlds How many are shown side by side.
+   * @param {import("./protocol.js").Mode} mode
    * @param {number} ticksPerSecond
    */
-  constructor(worlds, ticksPerSecond) {
+  constructor(mode, ticksPerSecond) {
+    this.mode = mode;
+    const worlds = mode === "both" ? 2 : 1;
     this.canvas = document.createElement("canvas");
     this.canvas.width = worlds * SCREEN + (worlds + 1) * MARGIN;
     this.canvas.height = SCREEN + MARGIN + CAPTION;

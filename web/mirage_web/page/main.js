@@ -71,7 +71,7 @@ function heard(message) {
     showChoices();
   } else if (message.type === "begin") {
     drawn = null;
-    endFilm();
+    if (film !== null && film.mode !== message.mode) endFilm();
     showChoices();
     history.replaceState(null, "", writeLink(sitting));
   } else if (message.type === "notice") notice(message.code);
@@ -81,7 +81,6 @@ function heard(message) {
 function notice(code) {
   if (code === NOTICE.NOTHING_TO_WAKE) say("There is nothing to wake: the game has ended.");
   if (code === NOTICE.STEP_NOT_KEPT) say("That moment is too long ago.");
-  if (code === NOTICE.SERVER_BUSY) say("The server is busy and plays slower than it should.");
 }
 
 function showChoices() {
@@ -158,7 +157,7 @@ function toggleFilm() {
   if (film !== null) endFilm();
   else if (!canFilm()) say("This browser cannot record videos.");
   else {
-    film = new Film(sitting.mode === "both" ? 2 : 1, sitting.hello?.ticksPerSecond ?? 30);
+    film = new Film(sitting.mode, sitting.hello?.ticksPerSecond ?? 30);
     if (drawn !== null) shoot(drawn);
     say("Recording. V again ends it and saves the video.");
   }
@@ -245,7 +244,6 @@ function wire() {
     release();
     if (document.hidden && sitting.begun) sitting.pause();
   });
-  addEventListener("pagehide", () => endFilm());
   moreContrast.addEventListener("change", applySettings);
   document.addEventListener("click", clicked);
   for (const input of document.querySelectorAll("input[name=mode]")) {

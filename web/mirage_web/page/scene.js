@@ -31,7 +31,7 @@ export function scene(connection, sitting, now) {
     return { kind: "connecting", status: "", veil, chief: null };
   }
   return sitting.replay === null
-    ? played(sitting, sitting.frame)
+    ? played(sitting, sitting.frame, now)
     : replayed(sitting, sitting.replay);
 }
 
@@ -42,9 +42,13 @@ export function scene(connection, sitting, now) {
 function closed({ why, reason }) {
   /** @type {Record<typeof why, [string, string, Remedy]>} */
   const words = {
-    refused: ["The server said no", reason || "It gave no reason.", "retry"],
-    idle: ["Nobody was here", reason || "The connection was closed after a long pause.", "retry"],
-    foreign: ["The page and the server do not match", `${reason} Load the page anew.`, "reload"],
+    refused: ["The server said no", sentence(reason) || "It gave no reason.", "retry"],
+    idle: ["Nobody was here", sentence(reason), "retry"],
+    foreign: [
+      "The page and the server do not match",
+      `${sentence(reason)} Load the page anew.`,
+      "reload",
+    ],
   };
   const [title, text, remedy] = words[why];
   return { kind: "closed", status: "", veil: { title, text, remedies: [remedy] }, chief: null };
@@ -58,7 +62,7 @@ function closed({ why, reason }) {
 function waiting({ why, reason, until }, now) {
   const seconds = Math.max(Math.ceil((until - now) / 1000), 0);
   const next = `The next attempt is in ${seconds} s.`;
-  return troubled(why, why === "full" ? `${reason} ${next}`.trim() : next);
+  return troubled(why, why === "full" ? `${sentence(reason)} ${next}`.trim() : next);
 }
 
 /**
@@ -103,9 +107,10 @@ function replayed(sitting, replay) {
 /**
  * @param {import("./sitting.js").Sitting} sitting
  * @param {import("./protocol.js").Frame} frame
+ * @param {number} now
  * @returns {Scene}
  */
-function played(sitting, frame) {
+function played(sitting, frame, now) {
   const { ENDED, IDLE, PAUSED, UNSEEN } = STATE;
   if (sitting.rewound && frame.state !== STATE.RUNNING) {
     return { kind: "paused", status: "Rewound. P goes on from here.", veil: null, chief: "pause" };
@@ -135,7 +140,22 @@ function played(sitting, frame) {
     dream: "Playing the dream.",
     both: "Playing. The same keys go to both.",
   }[sitting.mode];
+  if (now < sitting.busyUntil) {
+    const slow = "The server is busy, so time runs slower.";
+    return { kind: "playing", status: `${status} ${slow}`, veil: null, chief: null };
+  }
   return { kind: "playing", status, veil: null, chief: null };
+}
+
+/**
+ * Return the server's words with a capital and a full stop.
+ *
+ * @param {string} words
+ */
+function sentence(words) {
+  const whole = words.trim();
+  if (whole === "") return "";
+  return whole[0].toUpperCase() + whole.slice(1) + (/[.!?]$/.test(whole) ? "" : ".");
 }
 
 /** Two sentences that say what is seen, as pieces; a name in front of a piece marks it. */

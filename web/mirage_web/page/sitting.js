@@ -24,6 +24,9 @@ const COSTLY_INTERVAL = 400;
 /** Milliseconds between two steps of the scrubber that are asked for. */
 const SCRUB_INTERVAL = 50;
 
+/** Milliseconds for which the server is taken to be busy; it says so again every 10 seconds. */
+const BUSY_FOR = 12_000;
+
 export class Sitting {
   /**
    * @param {object} options
@@ -66,6 +69,7 @@ export class Sitting {
     this.scrubDue = false;
     this.scrubbedAt = -Infinity;
     this.waking = false;
+    this.busyUntil = -Infinity; // the server is too slow for the game's pace
     /** @type {((runs: Uint8Array) => void)[]} */
     this.awaitingRecording = [];
     /** @type {ArrayBuffer | null} A beginning that is to be sent; of several the last. */
@@ -126,7 +130,13 @@ export class Sitting {
     else if (message.type === "pong") this.takePong(message);
     else if (message.type === "recording") {
       for (const answer of this.awaitingRecording.splice(0)) answer(message.runs);
-    } else if (message.code === protocol.NOTICE.NOTHING_TO_WAKE) this.waking = false;
+    } else this.takeNotice(message.code);
+  }
+
+  /** @param {number} code */
+  takeNotice(code) {
+    if (code === protocol.NOTICE.NOTHING_TO_WAKE) this.waking = false;
+    if (code === protocol.NOTICE.SERVER_BUSY) this.busyUntil = this.now() + BUSY_FOR;
   }
 
   /** @param {import("./protocol.js").Hello} hello */
@@ -272,7 +282,9 @@ export class Sitting {
   scrub(step) {
     if (this.frame === null) return;
     this.replay = null;
-    if (this.frame.state === protocol.STATE.RUNNING) this.send(protocol.pause(true));
+    const { RUNNING, ENDED } = protocol.STATE;
+    // An ended sitting would run again from there.
+    if ([RUNNING, ENDED].includes(this.frame.state)) this.send(protocol.pause(true));
     this.scrubTo = Math.max(this.frame.oldest, Math.min(step, this.frame.newest));
     this.scrubDue = true;
     this.sendScrub();

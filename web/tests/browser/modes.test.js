@@ -7,6 +7,19 @@ before(() => house.open());
 afterEach(() => house.leave());
 after(() => house.close());
 
+/**
+ * @param {import("./house.js").Visit} visit
+ * @param {string} left
+ * @param {string} right
+ */
+async function demandApart(visit, left, right) {
+  const [a, b] = [
+    await visit.page.locator(left).boundingBox(),
+    await visit.page.locator(right).boundingBox(),
+  ];
+  assert(a && b && a.x + a.width <= b.x, `${left} reaches into ${right}`);
+}
+
 for (const mode of /** @type {const} */ (["real", "dream", "both"])) {
   test(`mode ${mode} draws moving pictures`, async () => {
     const visit = await house.visit(`?mode=${mode}&seed=7`);
@@ -24,6 +37,8 @@ for (const mode of /** @type {const} */ (["real", "dream", "both"])) {
       );
     }
     await visit.keep(`mode-${mode}`);
+    await demandApart(visit, `[data-world=${worlds[worlds.length - 1]}] .screen`, ".lede");
+    await demandApart(visit, `[data-world=${worlds[0]}] .screen`, ".lights");
   });
 }
 

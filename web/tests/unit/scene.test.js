@@ -13,6 +13,7 @@ function sitting(says = {}) {
     queue: null,
     replay: null,
     rewound: false,
+    busyUntil: -1,
     frame: {},
     ...says,
   };
@@ -51,7 +52,7 @@ test("each way to wait says why, counts down, and can be cut short", () => {
 });
 
 test("a closed connection shows the server's own words, and what can be done", () => {
-  const refused = scene({ kind: "closed", why: "refused", reason: "Too fast." }, sitting(), 0);
+  const refused = scene({ kind: "closed", why: "refused", reason: "too fast" }, sitting(), 0);
   assert.deepEqual([refused.veil?.text, refused.veil?.remedies], ["Too fast.", ["retry"]]);
   const foreign = scene({ kind: "closed", why: "foreign", reason: "Type 9." }, sitting(), 0);
   assert.deepEqual(foreign.veil?.remedies, ["reload"]);
@@ -79,6 +80,12 @@ test("every state of a sitting has its scene, and the button that is wanted next
     assert.deepEqual([seen.kind, seen.chief, seen.veil], [kind, chief, null]);
     assert.notEqual(seen.status, "");
   }
+});
+
+test("a busy server is told of while it is one", () => {
+  const busy = sitting({ frame: { state: STATE.RUNNING }, busyUntil: 5 });
+  assert.match(scene(OPEN, busy, 4).status, /busy/);
+  assert.doesNotMatch(scene(OPEN, busy, 5).status, /busy/);
 });
 
 test("an ended game that was rewound can be gone on with", () => {

@@ -161,6 +161,12 @@ test("rewinding pauses, keeps within the steps that are kept, and is not asked f
   assert.deepEqual(sent.slice(2), ["4d31080096000000"]);
 });
 
+test("rewinding from the end pauses too, or it would run to its end again", () => {
+  const { it, sent } = begun({}, { step: 400, oldest: 100, newest: 400, state: STATE.ENDED });
+  it.scrub(350);
+  assert.deepEqual(sent, [PAUSE, "4d3108005e010000"]);
+});
+
 test("one step back, and again before the picture has come", () => {
   const { it, sent, clock } = begun({}, { step: 400, oldest: 100, newest: 400, state: 1 });
   it.scrubBy(-1);
