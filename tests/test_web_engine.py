@@ -252,6 +252,7 @@ def test_a_sitting_is_cut_off_at_its_longest(monkeypatch: pytest.MonkeyPatch) ->
     *_, last = table.frames("Ada")
     assert (last.step, last.state) == (20, State.ENDED)
     assert [world.flags for world in last.worlds] == [2, 2]
+    assert [world.flags for world in table.frames("Ada")[-2].worlds] == [0, 0]
     said = table.ask("Ada", Wake())
     assert said == Notice(code=NoticeCode.NOTHING_TO_WAKE, step=20), "the game has ended"
 

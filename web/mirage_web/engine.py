@@ -201,7 +201,7 @@ class Engine:
         jobs: dict[Lanes, list[tuple[_Turn, int]]] = {}
         for turn in turns:
             for i, lanes in enumerate(turn.sitting.lanes):
-                if True:
+                if not turn.after[i].ended:
                     jobs.setdefault(lanes, []).append((turn, i))
         for lanes, them in jobs.items():
             with self._trouble_of(*(turn.player for turn, _ in them)):
