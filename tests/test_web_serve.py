@@ -187,7 +187,7 @@ class Timed:
 
 @pytest.mark.parametrize(
     ("each", "always", "held"),
-    [(0.02, 0, 1), (0.01, 0, 2), (0.0088, 0, 3), (0.001, 0.005, 21), (0.03, 0, 0), (1e-5, 0, 64)],
+    [(0.02, 0, 1), (0.01, 0, 2), (0.0088, 0, 3), (0.001, 0.005, 21), (0.03, 0, 0), (1e-5, 0, 256)],
 )
 def test_so_many_dreams_are_offered_as_the_machine_holds(
     each: float, always: float, held: int, monkeypatch: pytest.MonkeyPatch

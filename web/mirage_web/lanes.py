@@ -37,6 +37,8 @@ SIZES = 4
 Pictures = NDArray[np.uint8]
 """uint8 [n, 64, 64, 3]."""
 
+REST = tuple(field.name for field in fields(DreamState) if field.name != "frames")
+"""What there is in a dream's state beside the frames."""
 NO_FRAMES = np.zeros((1, 0), np.uint8)
 
 W = TypeVar("W", bound=World)
@@ -228,23 +230,20 @@ class DreamLanes(Lanes[Dream]):
         return Dream(num_envs, self.predictor, max_ticks=MAX_STEPS, autoreset=Autoreset.DISABLED)
 
     def _join(self, moments: Sequence[Moment]) -> DreamState:
-        parts = [moment.state.rest for moment in moments]
-        joined = {
-            field.name: np.concatenate([getattr(part, field.name) for part in parts])
-            for field in fields(DreamState)
-        }
-        frames = np.stack([np.stack(moment.state.frames) for moment in moments])
-        return DreamState(**{**joined, "frames": frames})
+        rests = [moment.state.rest for moment in moments]
+        joined = {name: np.concatenate([getattr(rest, name) for rest in rests]) for name in REST}
+        frames = np.stack([frame for moment in moments for frame in moment.state.frames])
+        return DreamState(frames=frames.reshape(len(moments), -1, *frames.shape[1:]), **joined)
 
     def _moments(self, world: Dream, before: Sequence[Moment] = ()) -> list[Moment]:
         everything = world.snapshot(np.arange(world.num_envs))
+        rests = {name: getattr(everything, name) for name in REST}
         moments = []
-        for i, reward in enumerate(world.reward.tolist()):
-            own = {f.name: getattr(everything, f.name)[i : i + 1] for f in fields(DreamState)}
-            frames = own.pop("frames")[0]
+        for i, (frames, reward) in enumerate(
+            zip(everything.frames, world.reward.tolist(), strict=True)
+        ):
+            rest = DreamState(NO_FRAMES, **{name: rests[name][i : i + 1] for name in REST})
             seen = before[i].state.frames[1:] if before else tuple(map(np.copy, frames[:-1]))
-            rest = DreamState(frames=NO_FRAMES, **own)
             state = Asleep((*seen, frames[-1].copy()), rest)
-            score, ended = int(rest.score[0]), int(rest.ended[0])
-            moments.append(Moment(state, reward, score, ended))
+            moments.append(Moment(state, reward, int(rest.score[0]), int(rest.ended[0])))
         return moments

@@ -17,8 +17,10 @@ __all__ = ["load", "load_available", "model_name", "places"]
 
 SHARE = 0.8
 """Of the time from tick to tick that evaluating a model may take."""
-MOST = 64
-"""A server offers no more places for dreams by itself. A GPU evaluates so many at a time."""
+MOST = 256
+"""A server offers no more places for dreams by itself."""
+GPU_BATCH = 64
+"""Dreams that a GPU evaluates at a time."""
 
 
 def model_name(model: str | Path) -> str:
@@ -103,4 +105,4 @@ def _batch(predictor: Predictor) -> int:
     On a CPU more at a time are hardly faster; on a GPU they cost next to nothing.
     """
     on_gpu = isinstance(predictor, TorchPredictor) and predictor.device.type != "cpu"
-    return MOST if on_gpu else 1
+    return GPU_BATCH if on_gpu else 1
