@@ -1,7 +1,7 @@
 /** Plays a recording: sends its steps at the game's own pace. */
 
-/** Most steps that are sent ahead of the picture; the server lets 256 wait. */
-const AHEAD = 90;
+/** Most steps that are sent ahead of the picture: who takes over need not wait for many. */
+const AHEAD = 20;
 
 export class Replay {
   /**

@@ -68,7 +68,6 @@ export class Sitting {
     this.scrubTo = null;
     this.scrubDue = false;
     this.scrubbedAt = -Infinity;
-    this.waking = false;
     this.busyUntil = -Infinity; // the server is too slow for the game's pace
     /** @type {((runs: Uint8Array) => void)[]} */
     this.awaitingRecording = [];
@@ -135,7 +134,6 @@ export class Sitting {
 
   /** @param {number} code */
   takeNotice(code) {
-    if (code === protocol.NOTICE.NOTHING_TO_WAKE) this.waking = false;
     if (code === protocol.NOTICE.SERVER_BUSY) this.busyUntil = this.now() + BUSY_FOR;
   }
 
@@ -157,7 +155,6 @@ export class Sitting {
     this.seed = begin.seed;
     if (begin.model !== "") this.model = begin.model;
     this.frame = null;
-    this.waking = false;
     this.scrubTo = null;
     this.curve.clear();
     const ticksPerSecond = this.hello?.ticksPerSecond ?? 30;
@@ -168,13 +165,12 @@ export class Sitting {
 
   /** @param {import("./protocol.js").Frame} frame */
   takeFrame(frame) {
-    const before = this.frame;
-    if (this.waking && before !== null && frame.generation !== before.generation) {
-      this.curve.markWake(frame.step);
-      this.waking = false;
-    }
+    // What else begins a generation shows a beginning, or a step that was shown before.
+    const begins = this.frame !== null && frame.generation !== this.frame.generation;
+    const atTheTip = frame.step === frame.newest && frame.step > 0;
     this.frame = frame;
     this.curve.add(frame);
+    if (begins && atTheTip && frame.psnr === Infinity) this.curve.markWake(frame.step);
     if (frame.step === this.scrubTo && !this.scrubDue) this.scrubTo = null;
   }
 
@@ -309,7 +305,6 @@ export class Sitting {
   /** Make the dream's last frames those of the game. */
   wake() {
     this.replay = null;
-    this.waking = true;
     this.send(protocol.wake());
   }
 
@@ -338,10 +333,8 @@ export class Sitting {
     this.sendScrub();
     if (this.replay === null || !this.begun) return;
     for (const deed of this.replay.next(this.now(), this.frame?.step ?? 0)) {
-      if (deed === "wake") {
-        this.waking = true;
-        this.send(protocol.wake());
-      } else this.send(protocol.step(deed.action, this.nextSequence()));
+      if (deed === "wake") this.send(protocol.wake());
+      else this.send(protocol.step(deed.action, this.nextSequence()));
     }
   }
 }
