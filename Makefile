@@ -37,10 +37,11 @@ test-slow: $(VENV)/dev.installed
 test-gpu: $(VENV)/dev.installed
 	$(PYTEST) -m gpu
 
-style: $(VENV)/dev.installed
+style: $(VENV)/dev.installed $(VENV)/page.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror $(CPP)
+	$(NODE) web/node_modules/prettier/bin/prettier.cjs --check --log-level warn web
 
 types: $(VENV)/dev.installed $(VENV)/page.installed
 	$(BIN)/pyright --pythonpath $(BIN)/python
