@@ -173,7 +173,7 @@ class MirageVectorEnv(WorldVectorEnv):
                 None if state else self._with_channels(observations),
                 observations if state else None,
             )
-            infos: dict[str, Any] = dict(zip(INFOS, results.infos.unbind(2), strict=True))
+            infos: dict[str, Any] = dict(zip(INFOS, results.infos.long().unbind(2), strict=True))
             terminated, truncated, _ = results.flags.unbind(1)
             return observations, results.reward, terminated, truncated, infos
         parts = []

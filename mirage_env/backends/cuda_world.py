@@ -319,19 +319,19 @@ class CudaWorld:
         self._run("stack_chunks" if chunks else "stack_bytes", self.num_envs, packed)
 
     def infos(self, indices: Any = None, *, final: bool = False) -> dict[str, Any]:
-        """Return `INFOS` as int32 tensors [n] by name, see `Simulator.infos`.
+        """Return `INFOS` as int64 tensors [n] by name, see `Simulator.infos`.
 
         With `final` those of arenas that did not end in the last step are meaningless.
         """
         values = self._told(final)
         if indices is not None:
             values = values[self._torch.as_tensor(indices).to(self.device)]
-        return dict(zip(INFOS, values.unbind(1), strict=True))
+        return dict(zip(INFOS, values.long().unbind(1), strict=True))
 
     def step_infos(self) -> Callable[[], dict[str, Any]]:
         """See `DeviceWorld.step_infos`."""
         results, t = self._results, self._t
-        return lambda: dict(zip(INFOS, results.infos[t].unbind(1), strict=True))
+        return lambda: dict(zip(INFOS, results.infos[t].long().unbind(1), strict=True))
 
     def _told(self, final: bool) -> Any:
         n, arenas = self.num_envs, self.final_arenas if final else self.arenas
