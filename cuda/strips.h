@@ -2,8 +2,8 @@
 // each strip off whole. What a pixel looks like is in pixels.cuh; nothing here is a rule.
 //
 // Strips and not whole pictures, because shared memory decides how many warps a multiprocessor
-// holds: 4 KB a warp leave room for as many as its registers do. Sprite after sprite and not pixel after pixel, because
-// most pixels are black.
+// holds: 4 KB a warp leave room for as many as its registers do. Sprite after sprite and not pixel
+// after pixel, because most pixels are black.
 #pragma once
 #include "pixels.cuh"
 
