@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Jumps } from "../../mirage_web/page/jumps.js";
 import { STATE } from "../../mirage_web/page/protocol.js";
 import { Replay } from "../../mirage_web/page/replay.js";
 import { Sitting } from "../../mirage_web/page/sitting.js";
@@ -223,6 +224,15 @@ test("of wakes and rewinds sent one after the other, the wakes are marked", () =
   assert.equal(it.curve.wakes.size, 0);
   it.take(frame({ step: 20, newest: 20, generation: 3, psnr: Infinity }));
   assert.deepEqual([...it.curve.wakes], [20]);
+});
+
+test("the count of generations goes round after 65535", () => {
+  const jumps = new Jumps(65535);
+  jumps.send("rewind");
+  jumps.send("wake");
+  assert.deepEqual(jumps.done(65535), []);
+  assert.deepEqual(jumps.done(0), ["rewind"]);
+  assert.deepEqual(jumps.done(1), ["wake"]);
 });
 
 test("a wake that the server ignored marks nothing later", () => {
