@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,16 @@ def chromium() -> str:
     return found
 
 
+@pytest.fixture(scope="session")
+def server(chromium: str) -> Iterator[str]:
+    """The address of a server for all tests that need none with options of its own."""
+    command = [sys.executable, "-m", "mirage_env.cli", "serve", "--port", "0", "--max-dreams", "4"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        yield running.stdout.readline().strip()
+        running.terminate()
+
+
 def _run(*command: str | Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
@@ -50,5 +61,6 @@ def test_the_parts_of_the_page_hold_in_node(node):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("program", IN_A_BROWSER, ids=lambda path: path.name.split(".")[0])
-def test_the_page_holds_in_a_browser(node, chromium, program):
-    _run(node, program, "--python", sys.executable, "--chromium", chromium)
+def test_the_page_holds_in_a_browser(node, chromium, server, program):
+    options = ("--python", sys.executable, "--chromium", chromium, "--server", server)
+    _run(node, program, *options)

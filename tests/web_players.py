@@ -58,7 +58,7 @@ class Fading(HostFrames):
 
     card = Card("fading", "0" * 64, 1, {}, 0)
 
-    def predict(self, seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> Any:
+    def predict(self, seen: Any, actions: Any, keys: Any = None) -> Any:
         frames = seen[:, -1] // 8 * 7
         frames[:, 0, :4, 0] = actions * 20
         return frames, actions[:, -1].astype(np.int32), np.zeros(len(seen), np.bool_)
@@ -67,7 +67,7 @@ class Fading(HostFrames):
 class Ending(Fading):
     """A dream that the action 10 ends."""
 
-    def predict(self, seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> Any:
+    def predict(self, seen: Any, actions: Any, keys: Any = None) -> Any:
         frames, reward, _ = super().predict(seen, actions)
         return frames, reward, actions[:, -1] == 10
 
@@ -75,7 +75,7 @@ class Ending(Fading):
 class Failing(Fading):
     """A dream that cannot be dreamt for long."""
 
-    def predict(self, seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> Any:
+    def predict(self, seen: Any, actions: Any, keys: Any = None) -> Any:
         if (actions[:, -1] == 11).any():
             raise RuntimeError("this model cannot take the action 11")
         return super().predict(seen, actions)
@@ -110,7 +110,7 @@ class TheGameItself(HostFrames):
     def _learn(self, frames: NDArray[np.uint8]) -> None:
         self._known[frames.tobytes()] = self._simulator.arenas[0].tobytes()
 
-    def predict(self, seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> Any:
+    def predict(self, seen: Any, actions: Any, keys: Any = None) -> Any:
         frames, rewards, ends = [], [], []
         for four, action in zip(seen, actions[:, -1], strict=True):
             self._simulator.arenas[:] = np.frombuffer(self._known[four.tobytes()], ARENA_DTYPE)

@@ -132,11 +132,10 @@ export class Page {
    * @param {import("./protocol.js").Frame} frame
    * @param {import("./sitting.js").Sitting} sitting
    */
-  drawTime(frame, { curve, hello }) {
+  drawTime(frame, { curve, hello, shownStep }) {
     const ticksPerSecond = hello?.ticksPerSecond ?? 30;
-    if (document.activeElement !== this.scrubber || !this.scrubber.matches(":active")) {
-      this.scrubber.value = String(frame.step - frame.newest);
-    }
+    // Where it was put it stays, although pictures from before still come.
+    if (!this.scrubber.matches(":active")) this.scrubber.value = String(shownStep - frame.newest);
     const back = frame.newest - frame.step;
     const says = back > 0 ? `${seconds(back, ticksPerSecond)} back` : "";
     write(this.parts["scrub-says"], says);
@@ -180,13 +179,18 @@ export class Page {
    * @param {number} fps
    * @param {import("./sitting.js").Sitting} sitting
    */
-  showFacts(fps, { keyLatency, roundTrip, frame, replay }) {
+  showFacts(fps, { latency, frame, replay }) {
     write(this.parts["fact-fps"], `${fps} fps`);
-    write(this.parts["fact-key"], keyLatency === null ? "–" : `${Math.round(keyLatency)} ms`);
-    write(this.parts["fact-trip"], roundTrip === null ? "–" : `${Math.round(roundTrip)} ms`);
+    write(this.parts["fact-key"], milliseconds(latency.key));
+    write(this.parts["fact-trip"], milliseconds(latency.roundTrip));
     const of = replay === null ? "" : ` of ${replay.length}`;
     write(this.parts["fact-step"], frame === null ? "–" : `${frame.step}${of}`);
   }
+}
+
+/** @param {number | null} time */
+function milliseconds(time) {
+  return time === null ? "–" : `${Math.round(time)} ms`;
 }
 
 /**

@@ -1,6 +1,9 @@
 /** A sitting as the page knows it: what was asked for, what the server says, what is shown. */
 
 import { Curve } from "./chart.js";
+import { Jumps } from "./jumps.js";
+import { Latency } from "./latency.js";
+import { Budget, Interval } from "./pace.js";
 import * as protocol from "./protocol.js";
 import { deeds } from "./recording.js";
 import { Replay } from "./replay.js";
@@ -54,27 +57,20 @@ export class Sitting {
     this.action = 0; // of the keys that are down
     this.sequence = 0;
     this.keysDue = false;
-    this.budget = KEYS_PER_SECOND;
-    this.budgetAt = now();
-    /** @type {{sequence: number, at: number} | null} Keys whose picture is awaited. */
-    this.pressed = null;
-    /** @type {number | null} Milliseconds from a key to its picture. */
-    this.keyLatency = null;
-    /** @type {number | null} Milliseconds to the server and back. */
-    this.roundTrip = null;
-    /** @type {{token: number, at: number}} */
-    this.pinged = { token: 0, at: 0 };
+    this.keysBudget = new Budget(KEYS_PER_SECOND, now);
+    this.latency = new Latency(now);
     /** @type {number | null} Step that the scrubber asks for, until it is shown. */
     this.scrubTo = null;
     this.scrubDue = false;
-    this.scrubbedAt = -Infinity;
+    this.jumps = new Jumps(0);
+    this.scrubs = new Interval(SCRUB_INTERVAL, now);
     this.busyUntil = -Infinity; // the server is too slow for the game's pace
     /** @type {((runs: Uint8Array) => void)[]} */
     this.awaitingRecording = [];
     /** @type {ArrayBuffer | null} A beginning that is to be sent; of several the last. */
     this.beginning = null;
     this.recordDue = false;
-    this.costlyAt = -Infinity;
+    this.costly = new Interval(COSTLY_INTERVAL, now);
   }
 
   /** Whether time stands still, for whatever reason. */
@@ -82,9 +78,14 @@ export class Sitting {
     return this.frame !== null && this.frame.state !== protocol.STATE.RUNNING;
   }
 
+  /** Step that is shown, or will be as soon as the server has answered. */
+  get shownStep() {
+    return this.scrubTo ?? this.frame?.step ?? 0;
+  }
+
   /** Whether the picture is of a step from which was gone on already. */
   get rewound() {
-    return this.frame !== null && this.frame.step < this.frame.newest;
+    return this.frame !== null && this.shownStep < this.frame.newest;
   }
 
   /**
@@ -112,11 +113,11 @@ export class Sitting {
     this.queue = null;
     this.begun = false;
     this.replay = null;
-    this.pressed = null;
+    this.latency.forget();
     this.scrubTo = null;
     this.beginning = null;
     this.recordDue = false;
-    this.costlyAt = -Infinity; // the next connection counts anew
+    this.costly.reset(); // the next connection counts anew
     this.awaitingRecording = [];
   }
 
@@ -126,7 +127,7 @@ export class Sitting {
     else if (message.type === "queue") this.queue = message;
     else if (message.type === "begin") this.takeBegin(message);
     else if (message.type === "frame") this.takeFrame(message);
-    else if (message.type === "pong") this.takePong(message);
+    else if (message.type === "pong") this.latency.pong(message.token);
     else if (message.type === "recording") {
       for (const answer of this.awaitingRecording.splice(0)) answer(message.runs);
     } else this.takeNotice(message.code);
@@ -134,6 +135,11 @@ export class Sitting {
 
   /** @param {number} code */
   takeNotice(code) {
+    if (code === protocol.NOTICE.NOTHING_TO_WAKE) this.jumps.ignore("wake");
+    if (code === protocol.NOTICE.STEP_NOT_KEPT) {
+      this.jumps.ignore("rewind");
+      this.scrubTo = null;
+    }
     if (code === protocol.NOTICE.SERVER_BUSY) this.busyUntil = this.now() + BUSY_FOR;
   }
 
@@ -156,6 +162,7 @@ export class Sitting {
     if (begin.model !== "") this.model = begin.model;
     this.frame = null;
     this.scrubTo = null;
+    this.jumps = new Jumps(begin.generation);
     this.curve.clear();
     const ticksPerSecond = this.hello?.ticksPerSecond ?? 30;
     this.replay = this.recording && new Replay(deeds(this.recording), ticksPerSecond);
@@ -165,24 +172,17 @@ export class Sitting {
 
   /** @param {import("./protocol.js").Frame} frame */
   takeFrame(frame) {
-    // What else begins a generation shows a beginning, or a step that was shown before.
-    const begins = this.frame !== null && frame.generation !== this.frame.generation;
-    const atTheTip = frame.step === frame.newest && frame.step > 0;
     this.frame = frame;
     this.curve.add(frame);
-    if (begins && atTheTip && frame.psnr === Infinity) this.curve.markWake(frame.step);
+    // The very frame of a wake may have been left out: then the next is marked.
+    const woken = this.jumps.done(frame.generation).includes("wake");
+    if (woken) this.curve.markWake(frame.step);
     if (frame.step === this.scrubTo && !this.scrubDue) this.scrubTo = null;
-  }
-
-  /** @param {import("./protocol.js").Pong} pong */
-  takePong(pong) {
-    if (pong.token === this.pinged.token) this.roundTrip = this.now() - this.pinged.at;
   }
 
   /** Ask for an answer, to know how far away the server is, and that it is there. */
   ping() {
-    this.pinged = { token: (this.pinged.token + 1) % 0x1_0000_0000, at: this.now() };
-    this.send(protocol.ping(this.pinged.token));
+    this.send(protocol.ping(this.latency.ping()));
   }
 
   /**
@@ -192,10 +192,7 @@ export class Sitting {
    */
   drawn(frame) {
     this.send(protocol.ack(frame.serial));
-    if (this.pressed && ((frame.sequence - this.pressed.sequence) & 0xffff) < 0x8000) {
-      this.keyLatency = this.now() - this.pressed.at;
-      this.pressed = null;
-    }
+    this.latency.drawn(frame.sequence);
   }
 
   /**
@@ -214,16 +211,10 @@ export class Sitting {
 
   /** Send the keys that are down, unless too many were sent just now. */
   sendKeys() {
-    if (!this.keysDue || !this.begun) return;
-    const now = this.now();
-    const earned = ((now - this.budgetAt) / 1000) * KEYS_PER_SECOND;
-    this.budget = Math.min(this.budget + earned, KEYS_PER_SECOND);
-    this.budgetAt = now;
-    if (this.budget < 1) return;
-    this.budget -= 1;
+    if (!this.keysDue || !this.begun || !this.keysBudget.take()) return;
     this.keysDue = false;
     this.send(protocol.keys(this.action, this.nextSequence()));
-    if (!this.paused && this.pressed === null) this.pressed = { sequence: this.sequence, at: now };
+    if (!this.paused) this.latency.sent(this.sequence);
   }
 
   nextSequence() {
@@ -245,6 +236,7 @@ export class Sitting {
       return;
     }
     this.replay = null;
+    this.endScrub();
     this.send(protocol.pause(!this.paused));
   }
 
@@ -261,13 +253,17 @@ export class Sitting {
    */
   forward() {
     this.replay = null;
-    if (this.rewound && this.action === 0) this.scrubBy(1);
-    else this.send(protocol.step(this.action, this.nextSequence()));
+    if (this.rewound && this.action === 0) {
+      this.scrubBy(1);
+      return;
+    }
+    this.endScrub();
+    this.send(protocol.step(this.action, this.nextSequence()));
   }
 
   /** @param {number} steps To go on; back where negative. */
   scrubBy(steps) {
-    if (this.frame !== null) this.scrub((this.scrubTo ?? this.frame.step) + steps);
+    this.scrub(this.shownStep + steps);
   }
 
   /**
@@ -287,11 +283,27 @@ export class Sitting {
   }
 
   sendScrub() {
-    if (this.scrubTo === null || !this.scrubDue) return;
-    if (this.now() - this.scrubbedAt < SCRUB_INTERVAL) return;
-    this.send(protocol.rewind(this.scrubTo));
+    if (this.scrubTo === null || !this.scrubDue || !this.scrubs.take()) return;
+    this.sendRewind(this.scrubTo);
     this.scrubDue = false;
-    this.scrubbedAt = this.now();
+  }
+
+  /** @param {number} step */
+  sendRewind(step) {
+    this.jumps.send("rewind");
+    this.send(protocol.rewind(step));
+  }
+
+  sendWake() {
+    this.jumps.send("wake");
+    this.send(protocol.wake());
+  }
+
+  /** What comes next happens at the step that was asked for last. */
+  endScrub() {
+    if (this.scrubTo !== null && this.scrubDue) this.sendRewind(this.scrubTo);
+    this.scrubTo = null;
+    this.scrubDue = false;
   }
 
   /** @param {number} seed Of the game that begins. */
@@ -305,7 +317,8 @@ export class Sitting {
   /** Make the dream's last frames those of the game. */
   wake() {
     this.replay = null;
-    this.send(protocol.wake());
+    this.endScrub();
+    this.sendWake();
   }
 
   /** @returns {Promise<Uint8Array>} The recording of the sitting until now. */
@@ -317,12 +330,10 @@ export class Sitting {
 
   /** Send a beginning, or ask for the recording, unless the last was just now. */
   sendCostly() {
-    if (this.now() - this.costlyAt < COSTLY_INTERVAL) return;
     const message = this.beginning ?? (this.recordDue ? protocol.record() : null);
-    if (message === null) return;
+    if (message === null || !this.costly.take()) return;
     if (this.beginning === null) this.recordDue = false;
     this.beginning = null;
-    this.costlyAt = this.now();
     this.send(message);
   }
 
@@ -333,7 +344,7 @@ export class Sitting {
     this.sendScrub();
     if (this.replay === null || !this.begun) return;
     for (const deed of this.replay.next(this.now(), this.frame?.step ?? 0)) {
-      if (deed === "wake") this.send(protocol.wake());
+      if (deed === "wake") this.sendWake();
       else this.send(protocol.step(deed.action, this.nextSequence()));
     }
   }

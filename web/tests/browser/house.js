@@ -1,6 +1,6 @@
 /**
  * What the tests in a browser share: a server of their own, a headless Chromium, and eyes on the
- * page. Each test file is a program: `node web/tests/browser/modes.test.js [--python PATH]`.
+ * page. Each test file is a program: `node web/tests/browser/modes.test.js [--server URL]`.
  */
 
 import assert from "node:assert/strict";
@@ -11,11 +11,12 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../../..");
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../../..");
 const { values } = parseArgs({
   options: {
     python: { type: "string", default: join(ROOT, ".venv/bin/python") },
     chromium: { type: "string", default: "/usr/bin/chromium" },
+    server: { type: "string" }, // that runs already, for who needs no other
   },
 });
 if (!existsSync(values.chromium)) throw new Error(`there is no Chromium at ${values.chromium}`);
@@ -78,9 +79,10 @@ export class Server {
 }
 
 export class House {
-  /** @param {string[]} [options] Of `mirage serve`. */
+  /** @param {string[]} [options] Of a `mirage serve` of its own. */
   constructor(options) {
     this.server = new Server(options);
+    if (!options && values.server) this.server.port = Number(new URL(values.server).port);
     /** @type {import("playwright-core").Browser | null} */
     this.browser = null;
     /** @type {Visit[]} */
@@ -90,7 +92,8 @@ export class House {
   async open() {
     mkdirSync(PICTURES, { recursive: true });
     const launched = chromium.launch({ executablePath: values.chromium, args: FLAGS });
-    [this.browser] = await Promise.all([launched, this.server.start()]);
+    const started = this.server.port === 0 ? this.server.start() : null;
+    [this.browser] = await Promise.all([launched, started]);
   }
 
   async close() {

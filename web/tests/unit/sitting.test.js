@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Jumps } from "../../mirage_web/page/jumps.js";
 import { STATE } from "../../mirage_web/page/protocol.js";
 import { Replay } from "../../mirage_web/page/replay.js";
 import { Sitting } from "../../mirage_web/page/sitting.js";
@@ -92,9 +93,9 @@ test("keys are sent when they change, and their picture is timed", () => {
   assert.deepEqual(sent, ["4d31020401000000"]);
   clock.time = 40;
   it.drawn(frame({ sequence: 0 }));
-  assert.equal(it.keyLatency, null);
+  assert.equal(it.latency.key, null);
   it.drawn(frame({ sequence: 1, serial: 9 }));
-  assert.equal(it.keyLatency, 40);
+  assert.equal(it.latency.key, 40);
   assert.equal(sent.at(-1), "4d31030009000000");
 });
 
@@ -104,9 +105,9 @@ test("the count of keys goes round after 65535", () => {
   it.steer(1);
   assert.deepEqual(sent, ["4d31020100000000"]);
   it.drawn(frame({ sequence: 65535 }));
-  assert.equal(it.keyLatency, null);
+  assert.equal(it.latency.key, null);
   it.drawn(frame({ sequence: 2 }));
-  assert.equal(it.keyLatency, 0);
+  assert.equal(it.latency.key, 0);
 });
 
 test("hammered keys are held back before the server minds, and the last is never lost", () => {
@@ -179,6 +180,22 @@ test("one step back, and again before the picture has come", () => {
   assert.equal(sent[2], "4d3108008f010000");
 });
 
+test("going on happens at the step asked for last, though it is not yet shown", () => {
+  const { it, sent } = begun({}, { step: 400, oldest: 100, newest: 400, state: STATE.PAUSED });
+  it.scrub(200);
+  it.scrub(150); // too soon after the first to be sent at once
+  assert(it.rewound);
+  it.togglePause();
+  assert.deepEqual(sent, ["4d310800c8000000", "4d31080096000000", GO_ON]);
+});
+
+test("a step that is no longer kept is not waited for", () => {
+  const { it } = begun({}, { step: 400, oldest: 100, newest: 400, state: STATE.PAUSED });
+  it.scrub(100);
+  it.take({ type: "notice", code: 2, step: 400 });
+  assert.equal(it.shownStep, 400);
+});
+
 test("from a step gone back to, a key that is down plays on instead of showing what was", () => {
   const { it, sent } = begun({}, { step: 390, newest: 400, state: STATE.PAUSED });
   it.steer(4);
@@ -186,27 +203,50 @@ test("from a step gone back to, a key that is down plays on instead of showing w
   assert.match(/** @type {string} */ (sent.at(-1)), /^4d310504/);
 });
 
-test("a wake is marked where the worlds became equal", () => {
+test("a wake is marked where it was done, even if its own frame was left out", () => {
   const { it, sent } = begun();
   it.take(frame({ step: 40 }));
   it.wake();
   assert.deepEqual(sent, [WAKE]);
   it.take(frame({ step: 41 }));
   assert.equal(it.curve.wakes.size, 0);
-  it.take(frame({ step: 41, generation: 2, psnr: Infinity }));
-  assert.deepEqual([...it.curve.wakes], [41]);
+  it.take(frame({ step: 44, generation: 2, psnr: 38 }));
+  assert.deepEqual([...it.curve.wakes], [44]);
+  assert.equal(it.curve.sinceEqual(44), 0);
 });
 
-test("equal pictures after a rewind, or at the beginning, are no wake", () => {
-  const { it } = begun({}, { step: 50, newest: 50 });
+test("of wakes and rewinds sent one after the other, the wakes are marked", () => {
+  const { it, clock } = begun({}, { step: 50, newest: 50, state: STATE.PAUSED });
+  it.scrub(20);
+  it.wake();
+  clock.time = 100;
   it.take(frame({ step: 20, newest: 50, generation: 2, psnr: Infinity }));
-  it.take(frame({ step: 0, newest: 0, generation: 3, psnr: Infinity }));
+  assert.equal(it.curve.wakes.size, 0);
+  it.take(frame({ step: 20, newest: 20, generation: 3, psnr: Infinity }));
+  assert.deepEqual([...it.curve.wakes], [20]);
+});
+
+test("the count of generations goes round after 65535", () => {
+  const jumps = new Jumps(65535);
+  jumps.send("rewind");
+  jumps.send("wake");
+  assert.deepEqual(jumps.done(65535), []);
+  assert.deepEqual(jumps.done(0), ["rewind"]);
+  assert.deepEqual(jumps.done(1), ["wake"]);
+});
+
+test("a wake that the server ignored marks nothing later", () => {
+  const { it } = begun();
+  it.wake();
+  it.take({ type: "notice", code: 1, step: 10 });
+  it.scrub(5);
+  it.take(frame({ step: 5, newest: 10, generation: 2 }));
   assert.equal(it.curve.wakes.size, 0);
 });
 
 test("the recording is asked for and comes", async () => {
   const { it, sent } = begun();
-  it.costlyAt = -Infinity;
+  it.costly.reset();
   const asked = it.askRecording();
   assert.deepEqual(sent, [RECORD]);
   it.take({ type: "recording", steps: 1, generation: 1, runs: Uint8Array.of(5) });
@@ -276,9 +316,9 @@ test("the answer to a ping says how far away the server is; an older one says no
   it.ping();
   clock.time = 7;
   it.take({ type: "pong", token: 99, clock: 0 });
-  assert.equal(it.roundTrip, null);
+  assert.equal(it.latency.roundTrip, null);
   it.take({ type: "pong", token: 1, clock: 0 });
-  assert.equal(it.roundTrip, 7);
+  assert.equal(it.latency.roundTrip, 7);
 });
 
 test("of many beginnings in a hurry only the last is sent, and in time the recording too", () => {
