@@ -54,7 +54,7 @@ export class Curve {
    */
   sinceEqual(step) {
     for (let at = step; at >= this.newest - this.span; at--) {
-      if (this.values.get(at) === Infinity) return step - at;
+      if (this.values.get(at) === Infinity || this.wakes.has(at)) return step - at;
     }
     return null;
   }

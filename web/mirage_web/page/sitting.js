@@ -1,6 +1,7 @@
 /** A sitting as the page knows it: what was asked for, what the server says, what is shown. */
 
 import { Curve } from "./chart.js";
+import { Jumps } from "./jumps.js";
 import { Latency } from "./latency.js";
 import { Budget, Interval } from "./pace.js";
 import * as protocol from "./protocol.js";
@@ -61,6 +62,7 @@ export class Sitting {
     /** @type {number | null} Step that the scrubber asks for, until it is shown. */
     this.scrubTo = null;
     this.scrubDue = false;
+    this.jumps = new Jumps(0);
     this.scrubs = new Interval(SCRUB_INTERVAL, now);
     this.busyUntil = -Infinity; // the server is too slow for the game's pace
     /** @type {((runs: Uint8Array) => void)[]} */
@@ -133,7 +135,11 @@ export class Sitting {
 
   /** @param {number} code */
   takeNotice(code) {
-    if (code === protocol.NOTICE.STEP_NOT_KEPT) this.scrubTo = null;
+    if (code === protocol.NOTICE.NOTHING_TO_WAKE) this.jumps.ignore("wake");
+    if (code === protocol.NOTICE.STEP_NOT_KEPT) {
+      this.jumps.ignore("rewind");
+      this.scrubTo = null;
+    }
     if (code === protocol.NOTICE.SERVER_BUSY) this.busyUntil = this.now() + BUSY_FOR;
   }
 
@@ -156,6 +162,7 @@ export class Sitting {
     if (begin.model !== "") this.model = begin.model;
     this.frame = null;
     this.scrubTo = null;
+    this.jumps = new Jumps(begin.generation);
     this.curve.clear();
     const ticksPerSecond = this.hello?.ticksPerSecond ?? 30;
     this.replay = this.recording && new Replay(deeds(this.recording), ticksPerSecond);
@@ -165,12 +172,11 @@ export class Sitting {
 
   /** @param {import("./protocol.js").Frame} frame */
   takeFrame(frame) {
-    // What else begins a generation shows a beginning, or a step that was shown before.
-    const begins = this.frame !== null && frame.generation !== this.frame.generation;
-    const atTheTip = frame.step === frame.newest && frame.step > 0;
     this.frame = frame;
     this.curve.add(frame);
-    if (begins && atTheTip && frame.psnr === Infinity) this.curve.markWake(frame.step);
+    // The very frame of a wake may have been left out: then the next is marked.
+    const woken = this.jumps.done(frame.generation).includes("wake");
+    if (woken) this.curve.markWake(frame.step);
     if (frame.step === this.scrubTo && !this.scrubDue) this.scrubTo = null;
   }
 
@@ -278,13 +284,24 @@ export class Sitting {
 
   sendScrub() {
     if (this.scrubTo === null || !this.scrubDue || !this.scrubs.take()) return;
-    this.send(protocol.rewind(this.scrubTo));
+    this.sendRewind(this.scrubTo);
     this.scrubDue = false;
+  }
+
+  /** @param {number} step */
+  sendRewind(step) {
+    this.jumps.send("rewind");
+    this.send(protocol.rewind(step));
+  }
+
+  sendWake() {
+    this.jumps.send("wake");
+    this.send(protocol.wake());
   }
 
   /** What comes next happens at the step that was asked for last. */
   endScrub() {
-    if (this.scrubTo !== null && this.scrubDue) this.send(protocol.rewind(this.scrubTo));
+    if (this.scrubTo !== null && this.scrubDue) this.sendRewind(this.scrubTo);
     this.scrubTo = null;
     this.scrubDue = false;
   }
@@ -301,7 +318,7 @@ export class Sitting {
   wake() {
     this.replay = null;
     this.endScrub();
-    this.send(protocol.wake());
+    this.sendWake();
   }
 
   /** @returns {Promise<Uint8Array>} The recording of the sitting until now. */
@@ -327,7 +344,7 @@ export class Sitting {
     this.sendScrub();
     if (this.replay === null || !this.begun) return;
     for (const deed of this.replay.next(this.now(), this.frame?.step ?? 0)) {
-      if (deed === "wake") this.send(protocol.wake());
+      if (deed === "wake") this.sendWake();
       else this.send(protocol.step(deed.action, this.nextSequence()));
     }
   }

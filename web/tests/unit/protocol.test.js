@@ -121,6 +121,13 @@ test("a message with another magic or an unknown type is refused", () => {
   }
 });
 
+test("after the end of a name nothing but zeros may stand", () => {
+  const begin = FROM_SERVER.find(({ name }) => name === "begin_both");
+  const bytes = new Uint8Array(bytesOf(/** @type {Example} */ (begin)));
+  bytes[31] = 0x78;
+  assert.throws(() => protocol.decode(bytes.buffer), ProtocolError);
+});
+
 test("whatever bytes come, they are read or refused, and nothing else happens", () => {
   let state = 1;
   const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;

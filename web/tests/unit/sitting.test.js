@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Jumps } from "../../mirage_web/page/jumps.js";
 import { STATE } from "../../mirage_web/page/protocol.js";
 import { Replay } from "../../mirage_web/page/replay.js";
 import { Sitting } from "../../mirage_web/page/sitting.js";
@@ -202,21 +203,44 @@ test("from a step gone back to, a key that is down plays on instead of showing w
   assert.match(/** @type {string} */ (sent.at(-1)), /^4d310504/);
 });
 
-test("a wake is marked where the worlds became equal", () => {
+test("a wake is marked where it was done, even if its own frame was left out", () => {
   const { it, sent } = begun();
   it.take(frame({ step: 40 }));
   it.wake();
   assert.deepEqual(sent, [WAKE]);
   it.take(frame({ step: 41 }));
   assert.equal(it.curve.wakes.size, 0);
-  it.take(frame({ step: 41, generation: 2, psnr: Infinity }));
-  assert.deepEqual([...it.curve.wakes], [41]);
+  it.take(frame({ step: 44, generation: 2, psnr: 38 }));
+  assert.deepEqual([...it.curve.wakes], [44]);
+  assert.equal(it.curve.sinceEqual(44), 0);
 });
 
-test("equal pictures after a rewind, or at the beginning, are no wake", () => {
-  const { it } = begun({}, { step: 50, newest: 50 });
+test("of wakes and rewinds sent one after the other, the wakes are marked", () => {
+  const { it, clock } = begun({}, { step: 50, newest: 50, state: STATE.PAUSED });
+  it.scrub(20);
+  it.wake();
+  clock.time = 100;
   it.take(frame({ step: 20, newest: 50, generation: 2, psnr: Infinity }));
-  it.take(frame({ step: 0, newest: 0, generation: 3, psnr: Infinity }));
+  assert.equal(it.curve.wakes.size, 0);
+  it.take(frame({ step: 20, newest: 20, generation: 3, psnr: Infinity }));
+  assert.deepEqual([...it.curve.wakes], [20]);
+});
+
+test("the count of generations goes round after 65535", () => {
+  const jumps = new Jumps(65535);
+  jumps.send("rewind");
+  jumps.send("wake");
+  assert.deepEqual(jumps.done(65535), []);
+  assert.deepEqual(jumps.done(0), ["rewind"]);
+  assert.deepEqual(jumps.done(1), ["wake"]);
+});
+
+test("a wake that the server ignored marks nothing later", () => {
+  const { it } = begun();
+  it.wake();
+  it.take({ type: "notice", code: 1, step: 10 });
+  it.scrub(5);
+  it.take(frame({ step: 5, newest: 10, generation: 2 }));
   assert.equal(it.curve.wakes.size, 0);
 });
 
