@@ -21,6 +21,6 @@ def psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
         >>> psnr(black, black), psnr(black, white)
         (inf, 0.0)
     """
-    difference = (first.astype(np.float64) - second).ravel()
-    error = float(difference @ difference)
-    return math.inf if not error else 10 * math.log10(255**2 * difference.size / error)
+    # Not by a product of vectors: the library for these wakes threads, which then spin.
+    error = int(np.square(first.astype(np.int32) - second).sum(dtype=np.int64))
+    return math.inf if not error else 10 * math.log10(255**2 * first.size / error)

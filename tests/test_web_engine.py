@@ -450,7 +450,7 @@ def test_a_recording_of_nothing_is_empty(table: Table) -> None:
 def test_a_dream_by_a_real_model_replays_exactly_however_many_others_dream(
     v1: Predictor, mode: Mode
 ) -> None:
-    table = Table(v1=DreamLanes(v1))
+    table = Table(v1=DreamLanes(v1, workers=2))
     table.ask("Ada", start(mode, model="v1"))
     table.play("Ada", actions(10))
     told = recording(table, "Ada")
@@ -492,7 +492,7 @@ def test_what_a_player_sees_does_not_depend_on_the_others(table: Table) -> None:
     for mode in MODES:
         table.ask(mode, start(mode))
         table.play(mode, keys)
-    crowded = Table()
+    crowded = Table(fading=DreamLanes(Fading(), 2, workers=3))
     others = [f"other {i}" for i in range(9)]
     for i, other in enumerate(others):
         crowded.ask(other, start(MODES[i % 3], seed=i, paused=False), Keys(action=i))

@@ -7,8 +7,10 @@ who is passed in. What a player sees does not depend on who else is.
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -79,7 +81,7 @@ class Lanes(ABC, Generic[W]):
     def __init__(self, opening: int) -> None:
         """Make worlds when they are needed, by `_make`."""
         self.opening = opening
-        self._worlds: Callable[[int], W] = lru_cache(maxsize=SIZES)(self._make)
+        self._of_thread = threading.local()
 
     @abstractmethod
     def begin(self, seed: int) -> list[Moment]:
@@ -99,6 +101,13 @@ class Lanes(ABC, Generic[W]):
     @abstractmethod
     def pictures(self, moments: Sequence[Moment]) -> Pictures:
         """Return what moments look like."""
+
+    def _worlds(self, num_envs: int) -> W:
+        """Return so many worlds that no other thread steps."""
+        own = self._of_thread
+        if not hasattr(own, "worlds"):
+            own.worlds = lru_cache(maxsize=SIZES)(self._make)
+        return own.worlds(num_envs)
 
     @abstractmethod
     def _make(self, num_envs: int) -> W:
@@ -174,13 +183,13 @@ class Asleep(NamedTuple):
 
 
 class DreamLanes(Lanes[Dream]):
-    """Dreams of one model, evaluated together.
+    """Dreams of one model.
 
     Attributes:
         predictor: The model.
     """
 
-    def __init__(self, predictor: Predictor, batch: int = 1) -> None:
+    def __init__(self, predictor: Predictor, batch: int = 1, workers: int = 1) -> None:
         """Dream with a model.
 
         Args:
@@ -188,9 +197,13 @@ class DreamLanes(Lanes[Dream]):
             batch: Evaluate exactly so many at a time, filled up where there are fewer. For another
                 number the sums in a model come out a little differently, and a player's dream would
                 depend on how many others are dreaming.
+            workers: Threads that evaluate, each a batch, side by side.
         """
         super().__init__(predictor.context)
         self.predictor, self._batch = predictor, batch
+        self._map: Callable[..., Iterable[list[Moment]]] = map
+        if workers > 1:
+            self._map = ThreadPoolExecutor(workers, "mirage-dream").map
 
     def begin(self, seed: int) -> list[Moment]:
         """See `Lanes.begin`."""
@@ -200,12 +213,16 @@ class DreamLanes(Lanes[Dream]):
 
     def step(self, moments: Sequence[Moment], actions: Sequence[int]) -> list[Moment]:
         """See `Lanes.step`."""
-        after: list[Moment] = []
-        for i in range(0, len(moments), self._batch):
-            some, keys = list(moments[i : i + self._batch]), list(actions[i : i + self._batch])
-            empty = self._batch - len(some)
-            after += super().step(some + some[:1] * empty, keys + [0] * empty)[: len(some)]
-        return after
+        starts = range(0, len(moments), self._batch)
+        parts = [moments[i : i + self._batch] for i in starts]
+        keys = [actions[i : i + self._batch] for i in starts]
+        spread = self._map if len(parts) > 1 else map
+        return [moment for part in spread(self._step_batch, parts, keys) for moment in part]
+
+    def _step_batch(self, moments: Sequence[Moment], actions: Sequence[int]) -> list[Moment]:
+        empty = self._batch - len(moments)
+        filled = [*moments, *[moments[0]] * empty], [*actions, *[0] * empty]
+        return super().step(*filled)[: len(moments)]
 
     def pictures(self, moments: Sequence[Moment]) -> Pictures:
         """See `Lanes.pictures`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -56,7 +57,7 @@ def load(models: Sequence[str | Path], device: str, threads: int) -> dict[str, D
         if name in loaded:
             raise ValueError(f"two models are called {name!r}: rename the files of one")
         predictor = make_predictor(model, device, threads=threads)
-        loaded[name] = DreamLanes(predictor, _batch(predictor))
+        loaded[name] = _lanes(predictor, threads)
     return loaded
 
 
@@ -99,10 +100,12 @@ def _seconds(lanes: DreamLanes, count: int) -> float:
     return min(times)
 
 
-def _batch(predictor: Predictor) -> int:
-    """Return how many dreams to evaluate at a time: the same number always, see `DreamLanes`.
+def _lanes(predictor: Predictor, threads: int) -> DreamLanes:
+    """Return the lanes of a model: on a CPU dreams side by side, on a GPU many at a time.
 
-    On a CPU more at a time are hardly faster; on a GPU they cost next to nothing.
+    It is always the same number at a time, see `DreamLanes`; on a CPU more than one would be hardly
+    faster, on a GPU they cost next to nothing.
     """
-    on_gpu = isinstance(predictor, TorchPredictor) and predictor.device.type != "cpu"
-    return GPU_BATCH if on_gpu else 1
+    if isinstance(predictor, TorchPredictor) and predictor.device.type != "cpu":
+        return DreamLanes(predictor, GPU_BATCH)
+    return DreamLanes(predictor, workers=threads or len(os.sched_getaffinity(0)))
