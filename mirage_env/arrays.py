@@ -233,6 +233,7 @@ class TensorStack:
 
     def __init__(self, ring: Any, stack: Any) -> None:
         """Keep them in `ring` [depth, num_envs, ...]; `stack` is `DeviceWorld.stack`."""
+        self._torch = import_extra("torch", "wm", "output='torch'")
         self.depth, self._ring, self._stack, self._newest = len(ring), ring, stack, 0
 
     def advance(self) -> Any:
@@ -242,7 +243,7 @@ class TensorStack:
 
     def fill(self, indices: NDArray[np.intp], observations: Any) -> None:
         """Set all layers of some worlds, to observations [n, ...] or to stacks [n, depth, ...]."""
-        chosen = observations.new_tensor(indices, dtype=None).long()
+        chosen = self._torch.from_numpy(indices).to(self._ring.device)
         if observations.ndim == self._ring.ndim:
             for place, layer in enumerate(self._order()):
                 self._ring[layer].index_copy_(0, chosen, observations[:, place])
