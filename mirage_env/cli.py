@@ -18,11 +18,11 @@ import numpy as np
 import mirage_env
 from mirage_env.backends import BACKEND_NAMES, make
 from mirage_env.errors import BackendUnavailableError, import_extra
-from mirage_env.play.settings import Settings
+from mirage_env.play.settings import RecordSettings, ReplaySettings, Settings
 from mirage_env.rules import Rules, tuning
 from mirage_env.simulator import SimulatorConfig
 
-__all__ = ["Dream", "Evaluate", "Play", "Serve", "Train", "Version", "main"]
+__all__ = ["Dream", "Evaluate", "Play", "Record", "Replay", "Serve", "Train", "Version", "main"]
 
 OK, FAILED, INTERRUPTED = 0, 1, 130  # the parser of arguments exits with 2
 
@@ -62,6 +62,38 @@ class Dream(Settings):
         """Dream, or record."""
         start = import_module("mirage_env.play.start")
         return start.play(self, first="DREAM", dream="needed")
+
+
+@dataclass(frozen=True)
+class Record(RecordSettings):
+    """Let a demonstration play the game, and write it as a replay: a few kilobytes for minutes.
+
+    Example: mirage record game.replay
+
+    Example: mirage record game.replay --seed 7 --seconds 120
+    """
+
+    def run(self) -> int:
+        """Record."""
+        return import_module("mirage_env.play.replays").record(self)
+
+
+@dataclass(frozen=True)
+class Replay(ReplaySettings):
+    """Show a replay in a window, where a key of the game takes over, or write it at any size.
+
+    First it is played to see whether it comes out: the same score, the same last state.
+
+    Example: mirage replay game.replay
+
+    Example: mirage replay game.replay --size 512 --out game.mp4
+
+    Example: mirage replay 'http://127.0.0.1:8000/?mode=real&seed=7#r=8A' --out game.gif
+    """
+
+    def run(self) -> int:
+        """Show, write or check it."""
+        return import_module("mirage_env.play.replays").show(self)
 
 
 @dataclass(frozen=True)
@@ -129,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")  # so that the last flush finds one
         return FAILED
     except (ValueError, OSError, ImportError, gymnasium.error.Error) as error:
-        print(f"mirage: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"mirage: {_in_a_line(error)}", file=sys.stderr)
         return FAILED
     except SystemExit as stop:  # argument parsers leave by it
         return stop.code if isinstance(stop.code, int) else OK if stop.code is None else FAILED
@@ -146,6 +178,8 @@ def _run(arguments: list[str]) -> int:
             "serve": Serve,
             "play": Play,
             "dream": Dream,
+            "record": Record,
+            "replay": Replay,
             "train": Train,
             "evaluate": Evaluate,
             "version": Version,
@@ -153,6 +187,7 @@ def _run(arguments: list[str]) -> int:
         prog="mirage",
         description="An arcade game, and a dream of it inside a small neural network.",
         args=arguments or ["--help"],
+        config=(tyro.conf.PositionalRequiredArgs,),
     )
     return chosen.run()
 
@@ -163,6 +198,12 @@ def _delegate(name: str, arguments: list[str]) -> int:
     sys.argv[0] = f"mirage {name}"  # what its own help calls it
     code = import_module(module).main(arguments)
     return code if isinstance(code, int) else OK
+
+
+def _in_a_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
 
 
 def _availability(backend: str) -> str:

@@ -15,6 +15,7 @@ pytest.importorskip("websockets")
 from web_players import Ending, Fading, Failing, TheGameItself
 
 from mirage_env import MirageEnv
+from mirage_env.runs import WAKE, from_runs
 from mirage_web.engine import Delivery, Engine, Gone, Halt
 from mirage_web.lanes import DreamLanes
 from mirage_web.protocol import (
@@ -34,7 +35,6 @@ from mirage_web.protocol import (
     Wake,
     decode_server,
 )
-from mirage_web.recording import WAKE, from_runs
 from mirage_web.sitting import MAX_PLANNED
 from mirage_web.timeline import REWIND_STEPS
 from mirage_web.wire import NO_ACTION, Close, Mode, NoticeCode, State

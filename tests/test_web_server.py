@@ -14,6 +14,7 @@ from web_players import Fading, Failing, Player, in_a_loop, joined, playing, ser
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from mirage_env.runs import from_runs
 from mirage_web import connection
 from mirage_web.lanes import DreamLanes
 from mirage_web.limits import Limits
@@ -35,7 +36,6 @@ from mirage_web.protocol import (
     Step,
     encode,
 )
-from mirage_web.recording import from_runs
 from mirage_web.site import SAFETY, Doors
 from mirage_web.window import MOST
 from mirage_web.wire import Close, Mode, State
