@@ -58,11 +58,11 @@ def one_line(text):
 def test_help_lists_every_subcommand_with_an_example(arguments, capsys):
     assert cli.main(arguments) == 0
     said = capsys.readouterr().out
-    for name in ("serve", "play", "dream", "train", "evaluate", "version"):
+    for name in ("serve", "play", "dream", "record", "replay", "train", "evaluate", "version"):
         assert f"Example: mirage {name}" in said
 
 
-@pytest.mark.parametrize("name", ["play", "dream", "version"])
+@pytest.mark.parametrize("name", ["play", "dream", "record", "replay", "version"])
 def test_each_subcommand_has_help_with_an_example(name, capsys):
     assert cli.main([name, "--help"]) == 0
     assert f"Example: mirage {name}" in capsys.readouterr().out

@@ -18,7 +18,17 @@ DOCUMENTS = sorted(
     [README, ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
 )
 
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.M | re.S)
+
+def examples(document: Path) -> list[str]:
+    """The blocks of Python in a document."""
+    return re.findall(r"^```python\n(.*?)^```", document.read_text(), re.M | re.S)
+
+
+EXAMPLES = [
+    pytest.param(document, code, id=f"{document.stem}-{number}")
+    for document in DOCUMENTS
+    for number, code in enumerate(examples(document), 1)
+]
 
 
 def named_paths(text: str) -> set[str]:
@@ -36,23 +46,24 @@ def exists(path: str, document: Path) -> bool:
     return (ROOT / path).exists() or (document.parent / path).exists()
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda code: code.split("\n")[0])
-def test_an_example_of_the_readme_runs(example):
+@pytest.mark.parametrize(("document", "example"), EXAMPLES)
+def test_an_example_of_a_document_runs(document, example, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     if "mirage_wm" in example:
         pytest.importorskip("onnxruntime")
         from mirage_wm.weights import available
 
         if "v1" not in available():
-            pytest.skip("there are no weights in weights/: this example of the README was NOT run")
+            pytest.skip("there are no weights in weights/: this example was NOT run")
     namespace: dict[str, object] = {}
-    exec(compile(example, "README.md", "exec"), namespace)
+    exec(compile(example, document.name, "exec"), namespace)
     for value in namespace.values():
         if isinstance(value, gymnasium.Env | gymnasium.vector.VectorEnv):
             value.close()
 
 
 def test_the_readme_shows_game_dream_and_rules():
-    shown = "\n".join(EXAMPLES)
+    shown = "\n".join(examples(README))
     for word in ('gym.make("Mirage-v0"', "gym.make_vec", "Mirage-Dream-v0", "Rules(", "snapshot"):
         assert word in shown
 

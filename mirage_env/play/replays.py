@@ -21,6 +21,7 @@ from mirage_env.replay_file import SUFFIX
 from mirage_env.rules import TUNABLE, Rules
 from mirage_env.share_link import from_link, is_link
 from mirage_env.video import write_video
+from mirage_env.whole_file import check_place
 
 __all__ = ["facts", "record", "show"]
 
@@ -33,6 +34,7 @@ def record(settings: RecordSettings) -> int:
     Raises:
         OSError: If it cannot be written.
     """
+    check_place(settings.file)  # before the work that would be lost
     game, player = GameWorld(settings.backend), Demonstration()
     game.begin(secrets.randbelow(10**6) if settings.seed is None else settings.seed)
     for _ in _bar(range(max(1, round(settings.seconds * TICKS_PER_SECOND))), settings.file):
@@ -87,6 +89,7 @@ def _write(replay: Replay, settings: ReplaySettings, out: Path) -> None:
         return
     frames = _bar(replay.frames(settings.size, settings.backend), out, count)
     if kind == ".png":
+        check_place(out)
         write_strip(out, frames, count, settings.pictures)
     else:
         write_video(out, frames, TICKS_PER_SECOND)
