@@ -233,10 +233,13 @@ def test_k_keeps_the_game_so_far_and_never_writes_over_one(window, tmp_path):
 
 def test_what_cannot_be_kept_is_said_and_the_game_goes_on(window, tmp_path):
     (tmp_path / "kept").write_text("a file in the way")
-    app, world = window()
-    press(pygame.K_k)
+    app, world = window(every=True)
+    press(pygame.K_SPACE, pygame.K_k)
     assert app.advance()
     assert len(world.played) == 1
+    press(pygame.K_r)
+    assert app.advance()
+    assert world.played == b"\0"
 
 
 @pytest.mark.parametrize("every", [False, True])
@@ -265,4 +268,5 @@ def test_a_game_is_kept_even_where_the_player_is_killed(window, tmp_path, monkey
     monkeypatch.setattr(app.session, "advance", interrupted)
     with pytest.raises(KeyboardInterrupt):
         app.run()
+    app.close()
     assert len(list((tmp_path / "kept").iterdir())) == 1

@@ -100,11 +100,12 @@ class App:
             self.close()
 
     def close(self) -> None:
-        """Close the window, and leave the game."""
+        """Close the window, and leave the game. Closing twice is fine."""
         pygame.joystick.quit()
         pygame.display.quit()
-        if self._shelf is not None:
-            self._shelf.leave()
+        shelf, self._shelf = self._shelf, None
+        if shelf is not None:
+            shelf.leave()
 
     def advance(self, fps: float | None = None) -> bool:
         """Take the events, play a tick, draw; return whether to go on."""
@@ -182,7 +183,10 @@ class App:
 
     def _reset(self) -> None:
         if self._shelf is not None:
-            self._shelf.leave()
+            try:
+                self._shelf.leave()
+            except OSError as error:
+                self._say(f"not kept: {error.strerror or error}")
         self.session.reset()
 
     def _keep(self) -> None:
