@@ -84,10 +84,10 @@ class Chunk:
         return cls(frames, *rows)
 
 
-def make_simulator(num_envs: int, threads: int = 0) -> Simulator:
+def make_simulator(num_envs: int, threads: int = 0, rules: Rules | None = None) -> Simulator:
     """Return the fastest simulator there is (never the oracle: training would crawl)."""
     config = SimulatorConfig(
-        tuning=np.tile(np.array(tuning(Rules()), np.int32), (num_envs, 1)),
+        tuning=np.tile(np.array(tuning(rules or Rules()), np.int32), (num_envs, 1)),
         max_ticks=FOREVER,
         autoreset=Autoreset.NEXT_STEP,
         num_threads=threads,
@@ -101,6 +101,10 @@ class Recorder:
     LATER = 0.7
     """Share of the episodes that begin at a later wave, with one to three lives."""
 
+    LATE = 6
+    """In training these begin with up to so many ticks without a rock. The game has no such moment;
+    a dream whose next wave did not come at once is in one, and has to know the way out."""
+
     def __init__(
         self,
         num_envs: int,
@@ -109,7 +113,8 @@ class Recorder:
         *,
         burn_in: int = 0,
         threads: int = 0,
-        simulator: Callable[[int, int], Simulator] = make_simulator,
+        rules: Rules | None = None,
+        simulator: Callable[[int, int, Rules | None], Simulator] = make_simulator,
     ) -> None:
         """Begin an episode in every arena.
 
@@ -120,10 +125,12 @@ class Recorder:
             burn_in: Ticks played before the first chunk, so that arenas are in different parts of
                 an episode.
             threads: Of the simulator; 0 takes one for each core.
-            simulator: Makes it, from the number of arenas and of threads.
+            rules: That are played; None for the standard ones.
+            simulator: Makes it, from the number of arenas, of threads and the rules.
         """
         seeds = arena_seeds(purpose, seed, num_envs)
-        self.simulator = simulator(num_envs, threads)
+        self._late = self.LATE if purpose == "training" else 0
+        self.simulator = simulator(num_envs, threads, rules)
         self.simulator.reset(seeds)
         self.players = Behaviours(num_envs, seed)
         everywhere = np.ones(num_envs, bool)
@@ -179,12 +186,11 @@ class Recorder:
             indices = indices[self.players.rng.random(len(indices)) < self.LATER]
             moved[indices] = True
             arenas, count = self.simulator.arenas, len(indices)
-            # Without a rock and with no wave on its way, the rules announce the next wave in the
-            # next tick.
+            # Without a rock the rules announce the next wave in the tick after the timer is over.
             for name in ARENA_DTYPE.names or ():
                 if name.startswith("rock_"):
                     arenas[name][indices] = 0
-            arenas["wave_timer"][indices] = 0
+            arenas["wave_timer"][indices] = self.players.rng.integers(0, self._late + 1, count)
             arenas["wave"][indices] = self.players.rng.integers(0, 6, count)
             arenas["lives"][indices] = self.players.rng.integers(1, 4, count)
             arenas["ship_heading"][indices] = self.players.rng.integers(0, 64, count)

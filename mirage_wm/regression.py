@@ -18,16 +18,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mirage_wm.rewards import ENDS, REWARDS
-from mirage_wm.unet import ActionEmbedding, UNet, UNetConfig
+from mirage_wm.unet import ActionEmbedding, LevelEmbedding, UNet, UNetConfig
 
 __all__ = [
+    "CONTEXT_NOISE",
+    "Errors",
     "Prediction",
     "Regression",
-    "head_error",
-    "pixel_error",
+    "expect_nothing",
+    "heads_error",
     "to_context",
     "to_pixels",
 ]
+
+CONTEXT_NOISE = 0.05
+"""The most noise that training adds to the frames a model sees: 13 levels of 255."""
 
 
 class Prediction(NamedTuple):
@@ -42,6 +47,20 @@ class Prediction(NamedTuple):
     frame: Tensor
     reward: Tensor
     terminated: Tensor
+
+
+class Errors(NamedTuple):
+    """What a model did wrong in a batch of B windows.
+
+    Attributes:
+        pixels: Mean squared error of each frame, float [B], weighted by the level of its noise.
+        heads: Cross entropy of the reward and the ending, float [B].
+        frame: The frame expected, float [B, 3, H, W], about 0 to 1.
+    """
+
+    pixels: Tensor
+    heads: Tensor
+    frame: Tensor
 
 
 class Regression(nn.Module):
@@ -61,17 +80,53 @@ class Regression(nn.Module):
         super().__init__()
         self.config = config = config or UNetConfig()
         self.actions = ActionEmbedding(config.context, config.embedding)
+        if config.context_noise:
+            self.noise = LevelEmbedding(config.embedding)
         self.unet = UNet(config, 3 * config.context, 3, len(REWARDS) + 1)
         self.register_buffer("rewards", torch.tensor(REWARDS, dtype=torch.int32), persistent=False)
-        with torch.no_grad():  # Until it knows better, nothing is gained and nothing ends.
-            last = self.unet.summary_second
-            last.weight.mul_(0.1)
-            last.bias.copy_(torch.tensor([4.0] + [-2.0] * (len(REWARDS) - 1) + [-4.0]))
+        expect_nothing(self.unet)
 
-    def forward(self, context: Tensor, actions: Tensor) -> Prediction:
-        """Predict from `to_context` of the last frames and the actions int64 [B, context]."""
-        change, summary = self.unet(context, self.actions(actions))
+    def forward(self, context: Tensor, actions: Tensor, told: Tensor | None = None) -> Prediction:
+        """Predict from the last frames and actions.
+
+        Args:
+            context: `to_context` of the frames.
+            actions: int64 [B, context].
+            told: How noisy the frames are, float [B] from 0 to `CONTEXT_NOISE`; None for not at
+                all.
+        """
+        condition = self.actions(actions)
+        if self.config.context_noise:
+            told = context.new_zeros(len(context)) if told is None else told
+            condition = condition + self.noise(told / CONTEXT_NOISE)
+        change, summary = self.unet(context, condition)
         return Prediction(context[:, -3:] + change, summary[:, :-1], summary[:, -1])
+
+    def errors(
+        self,
+        context: Tensor,
+        told: Tensor,
+        actions: Tensor,
+        target: Tensor,
+        reward: Tensor,
+        terminated: Tensor,
+    ) -> Errors:
+        """Return the errors of predictions; for training.
+
+        Args:
+            context: See `forward`.
+            told: See `forward`.
+            actions: See `forward`.
+            target: The frame that came, uint8 [B, H, W, 3].
+            reward: Its class, int64 [B].
+            terminated: bool [B].
+        """
+        prediction = self(context, actions, told)
+        frame = prediction.frame.float()
+        pixels = (frame - to_context(target[:, None])).square().mean((1, 2, 3))
+        return Errors(
+            pixels, heads_error(prediction.reward, prediction.terminated, reward, terminated), frame
+        )
 
     @torch.no_grad()
     def predict(self, frames: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -110,15 +165,18 @@ def to_pixels(frame: Tensor) -> Tensor:
     )
 
 
-def pixel_error(prediction: Prediction, target: Tensor) -> Tensor:
-    """Mean squared error of each frame of a batch, float [B]; `target` is float [B, 3, H, W]."""
-    return (prediction.frame.float() - target).square().mean((1, 2, 3))
-
-
-def head_error(prediction: Prediction, reward: Tensor, terminated: Tensor) -> Tensor:
+def heads_error(
+    told_reward: Tensor, told_end: Tensor, reward: Tensor, terminated: Tensor
+) -> Tensor:
     """Cross entropy of the reward's class int64 [B] plus that of the ending bool [B]; float [B]."""
-    return F.cross_entropy(prediction.reward.float(), reward, reduction="none") + (
-        F.binary_cross_entropy_with_logits(
-            prediction.terminated.float(), terminated.float(), reduction="none"
-        )
+    return F.cross_entropy(told_reward.float(), reward, reduction="none") + (
+        F.binary_cross_entropy_with_logits(told_end.float(), terminated.float(), reduction="none")
     )
+
+
+@torch.no_grad()
+def expect_nothing(unet: UNet) -> None:
+    """Let a new net say that nothing is gained and nothing ends, until it knows better."""
+    last = unet.summary_second
+    last.weight.mul_(0.1)
+    last.bias.copy_(torch.tensor([4.0] + [-2.0] * (len(REWARDS) - 1) + [-4.0]))

@@ -23,7 +23,7 @@ class Stage(Enum):
     LOG_MSE = "log-mse"
     """Mean logarithm of each frame's squared error, the mean PSNR: usual frames become sharp."""
     ROLLOUTS = "rollouts"
-    """Several steps on its own frames: dreams stay clean for longer."""
+    """Steps from its own frames beside those from real ones: dreams stay clean for longer."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Schedule:
         warm_up: Steps until the peak.
     """
 
-    shares: tuple[float, float, float] = (0.66, 0.12, 0.22)
+    shares: tuple[float, float, float] = (0.55, 0.15, 0.3)
     peak: float = 6e-4
     floor: float = 0.1
     rollout_peak: float = 1.2e-4

@@ -2,8 +2,7 @@
 
 It has no zero padding and no coordinates, so it cannot know a special place: shifting its input
 around the torus by whole cells of the lowest level shifts its output by as much. v1 calls it once a
-frame; a diffusion model calls the same net several times, with the level of the noise added to the
-condition.
+frame; v2 calls the same net one to four times, with the level of the noise in the condition.
 
 Shapes: B batch, C channels, H = W = 64 pixels, E size of the condition.
 """
@@ -17,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["ActionEmbedding", "UNet", "UNetConfig", "wrap"]
+__all__ = ["ActionEmbedding", "LevelEmbedding", "UNet", "UNetConfig", "wrap"]
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,14 @@ class UNetConfig:
         blocks: Residual blocks of a level, on the way down and again on the way up.
         embedding: Size of the condition (E).
         context: Frames, and actions, that it sees.
+        context_noise: Whether it is told how noisy the frames are that it sees.
     """
 
     widths: tuple[int, ...] = (64, 112, 160)
     blocks: int = 2
     embedding: int = 96
     context: int = 4
+    context_noise: bool = False
 
     @property
     def cell(self) -> int:
@@ -120,6 +121,24 @@ class ActionEmbedding(nn.Module):
     def forward(self, actions: Tensor) -> Tensor:
         """Actions int64 [B, context], the oldest first -> [B, E]."""
         return self.second(F.silu(self.first(self.keys[actions].flatten(1))))
+
+
+class LevelEmbedding(nn.Module):
+    """A level of noise, or another number of about -2 to 2, as a condition: waves of it."""
+
+    frequencies: Tensor
+
+    def __init__(self, embedding: int, waves: int = 8) -> None:
+        super().__init__()
+        frequencies = torch.pi * 2.0 ** torch.arange(-2, waves - 2)
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.first = nn.Linear(2 * waves, embedding)
+        self.second = nn.Linear(embedding, embedding)
+
+    def forward(self, level: Tensor) -> Tensor:
+        """Levels float [B] -> [B, E]."""
+        angle = level.float()[:, None] * self.frequencies
+        return self.second(F.silu(self.first(torch.cat([angle.cos(), angle.sin()], 1))))
 
 
 class UNet(nn.Module):

@@ -39,6 +39,9 @@ EVENT_WEIGHTS = {
 }
 """How many times as often as plain motion a window is drawn in which this is about to happen."""
 
+ROWS = ("actions", "rewards", "terminated", "events")
+"""What is kept of a chunk beside its frames: a byte a step and arena each."""
+
 AROUND = 2
 """The weight of an event holds for targets up to so many ticks before and after it. Were it drawn
 for the very tick alone, the model would learn that what may happen now or one tick later always
@@ -54,12 +57,14 @@ class Windows(NamedTuple):
             1].
         rewards: int64 [B, k], the class of the reward that came with frames[:, context + j].
         terminated: bool [B, k], came with frames[:, context + j].
+        events: uint8 [B, k], the `Event`s on the way to frames[:, context + j].
     """
 
     frames: Tensor
     actions: Tensor
     rewards: Tensor
     terminated: Tensor
+    events: Tensor
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class StoreConfig:
     chunks: int = 12
     table: int = 16384
     context: int = 4
-    horizons: tuple[int, ...] = (1, 4)
+    horizons: tuple[int, ...] = (1, 12)
     burn_in: int = 1500
     threads: int = 0
 
@@ -172,7 +177,7 @@ class WindowStore:
 
         self._ring = {
             "frames": ring(torch.uint8, *shape, 64 * 64 * 3),
-            **{name: ring(torch.uint8, *shape) for name in ("actions", "rewards", "terminated")},
+            **{name: ring(torch.uint8, *shape) for name in ROWS},
             **{f"table{k}": ring(torch.int64, config.table) for k in config.horizons},
         }
         cuda = self.device.type == "cuda"
@@ -188,6 +193,7 @@ class WindowStore:
             chunk = Chunk.empty(*shape, frames=frames)
             chunk.actions, chunk.rewards = tensors["actions"].numpy(), tensors["rewards"].numpy()
             chunk.terminated = tensors["terminated"].numpy().view(bool)
+            chunk.events = tensors["events"].numpy()
             self._free.put(_Buffer(chunk, tensors))
         self._first = 0
         self._origins: deque[dict[str, Any]] = deque(maxlen=slots)
@@ -224,10 +230,7 @@ class WindowStore:
         start = self._ring[f"table{future}"][slot, draw(c.table)]
         frames = torch.arange(c.context + future, device=self.device) * n
         index = (slot * (c.steps * n) + start)[:, None] + frames
-        flat = {
-            name: self._ring[name].flatten(0, 2)
-            for name in ("frames", "actions", "rewards", "terminated")
-        }
+        flat = {name: self._ring[name].flatten(0, 2) for name in ("frames", *ROWS)}
         # As 8-byte words: one copy an element would be one a byte.
         pictures = flat["frames"].view(torch.int64)[index].view(torch.uint8)
         return Windows(
@@ -235,6 +238,7 @@ class WindowStore:
             flat["actions"][index[:, :-1]].long(),
             flat["rewards"][index[:, c.context :]].long(),
             flat["terminated"][index[:, c.context :]].bool(),
+            flat["events"][index[:, c.context :]],
         )
 
     def state_dict(self) -> dict[str, Any]:

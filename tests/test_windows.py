@@ -62,7 +62,7 @@ class Diary(Simulator):
         raise NotImplementedError
 
 
-def diary(num_envs: int, threads: int) -> Diary:
+def diary(num_envs: int, threads: int, rules: Any = None) -> Diary:
     return Diary(SimulatorConfig(np.array([tuning(Rules())] * num_envs, np.int32)))
 
 
@@ -192,7 +192,7 @@ def test_a_failure_while_playing_reaches_the_training() -> None:
         def draw(self, frames: NDArray[np.uint8]) -> None:
             raise OSError("out of ink")
 
-    def broken(num_envs: int, threads: int) -> Broken:
+    def broken(num_envs: int, threads: int, rules: Any = None) -> Broken:
         return Broken(SimulatorConfig(np.array([tuning(Rules())] * num_envs, np.int32)))
 
     store = WindowStore(Recorder(12, 0, simulator=broken), CONFIG, "cpu", 0)
