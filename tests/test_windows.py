@@ -66,7 +66,9 @@ def diary(num_envs: int, threads: int, rules: Any = None) -> Diary:
     return Diary(SimulatorConfig(np.array([tuning(Rules())] * num_envs, np.int32)))
 
 
-CONFIG = StoreConfig(arenas=12, steps=24, chunks=3, table=256, burn_in=0, threads=1)
+CONFIG = StoreConfig(
+    arenas=12, steps=24, chunks=3, table=256, horizons=(1, 4), burn_in=0, threads=1
+)
 
 
 def make_store(seed: int = 5) -> WindowStore:
