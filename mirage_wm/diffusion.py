@@ -20,17 +20,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mirage_wm.regression import (
+from mirage_wm.frame_model import (
     CONTEXT_NOISE,
     Errors,
+    FrameModel,
+    Prediction,
     expect_nothing,
     heads_error,
     to_context,
-    to_pixels,
 )
-from mirage_wm.rewards import ENDS, REWARDS
+from mirage_wm.rewards import REWARDS
 from mirage_wm.sampler import SIGMA_MAX, Sampler
 from mirage_wm.unet import ActionEmbedding, LevelEmbedding, UNet, UNetConfig
 
@@ -44,6 +45,12 @@ P_MEAN, P_STD = -0.4, 1.2
 
 What is decided by chance here are places of objects some pixels wide. Noise hides them above about
 0.8 and no more below about 0.3, in the midst of these levels."""
+
+
+GAIN = 12.5
+"""What the net gives is taken so many times. Changes are rare and then large, ten times their
+standard deviation and more, and the optimiser moves all weights at one speed: without this the last
+layer takes long to get there (250 steps of a small net: 31.1 dB without, 32.6 dB with it)."""
 
 
 class Preconditioning(NamedTuple):
@@ -80,7 +87,7 @@ class Denoised(NamedTuple):
     terminated: Tensor
 
 
-class Diffusion(nn.Module):
+class Diffusion(FrameModel):
     """The model v2: one to four evaluations a frame.
 
     Example:
@@ -91,18 +98,15 @@ class Diffusion(nn.Module):
         (torch.Size([1, 64, 64, 3]), 0, False)
     """
 
-    rewards: Tensor
-
     def __init__(self, config: UNetConfig | None = None, sampler: Sampler | None = None) -> None:
-        super().__init__()
-        self.config = config = config or UNetConfig()
+        config = config or UNetConfig()
+        super().__init__(config)
         self.sampler = sampler or Sampler()
         self.actions = ActionEmbedding(config.context, config.embedding)
         self.level = LevelEmbedding(config.embedding)
         if config.context_noise:
             self.noise = LevelEmbedding(config.embedding)
         self.unet = UNet(config, 3 * config.context + 3, 3, len(REWARDS) + 1)
-        self.register_buffer("rewards", torch.tensor(REWARDS, dtype=torch.int32), persistent=False)
         expect_nothing(self.unet)
 
     def forward(
@@ -134,7 +138,7 @@ class Diffusion(nn.Module):
         )
         x = torch.where(sigma[:, None, None, None] < SIGMA_MAX, x, 0.0)
         raw, summary = self.unet(torch.cat([context, c_in * x], 1), condition)
-        change = c_skip * x + c_out * raw.float()  # D(x; sigma) (Eq. 7)
+        change = c_skip * x + c_out * (GAIN * raw.float())  # D(x; sigma) (Eq. 7)
         return Denoised(change, summary[:, :-1], summary[:, -1])
 
     def errors(
@@ -188,20 +192,10 @@ class Diffusion(nn.Module):
         change = (sampler or self.sampler).sample(denoise, noise)
         return Denoised(change, first[0].reward, first[0].terminated)
 
-    @torch.no_grad()
-    def predict(
-        self, frames: Tensor, actions: Tensor, noise: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Predict one step from pixels to pixels, see `Regression.predict`.
-
-        Args:
-            frames: uint8 [B, context, H, W, 3], the oldest first.
-            actions: int [B, context]; the last leads to the predicted frame.
-            noise: Standard normal, float [B, 3, H, W]; None draws it.
-        """
+    def outputs(self, frames: Tensor, actions: Tensor, noise: Tensor | None = None) -> Prediction:
+        """See `FrameModel.outputs`."""
         context = to_context(frames)
         if noise is None:
             noise = torch.randn_like(context[:, :3])
         change, reward, terminated = self.draw(context, actions.long(), noise)
-        frame = context[:, -3:] + change / 2
-        return to_pixels(frame), self.rewards[reward.argmax(1)], terminated > ENDS
+        return Prediction(context[:, -3:] + change / 2, reward, terminated)

@@ -1,8 +1,8 @@
 """The dream: worlds whose every next frame, reward and ending a model makes up.
 
-A dream's whole state is its last frames and actions. Frames between steps are uint8, as they are
-shown. The reward is the likeliest of `REWARDS`; an episode ends where the model is sure of it
-(`mirage_wm.rewards.ENDS`).
+A dream's whole state is its last frames and actions, and its seed and tick, which decide the noise
+of a diffusion model. Frames between steps are uint8, as they are shown. The reward is the likeliest
+of `REWARDS`; an episode ends where the model is sure of it (`mirage_wm.rewards.ENDS`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirage_env.arena import TERMINATED, TRUNCATED
+from mirage_env.rules import Rules
 from mirage_env.simulator import ENDED_SNAPSHOT, Autoreset
+from mirage_wm.noise import stream_keys
 from mirage_wm.openings import Openings
 from mirage_wm.predictors import Predictor
 
@@ -70,6 +72,7 @@ class Dream:
         frame_skip: int = 1,
         max_ticks: int = 4500,
         autoreset: Autoreset = Autoreset.NEXT_STEP,
+        rules: Rules | None = None,
     ) -> None:
         """Make dreams; call `reset` next.
 
@@ -79,11 +82,12 @@ class Dream:
             frame_skip: Ticks in a step.
             max_ticks: Ticks after which an episode is truncated.
             autoreset: What a step does with an episode that is over.
+            rules: Of the games that the dreams begin from; None for the standard ones.
         """
         n = self.num_envs = num_envs
         self.predictor, self.frame_skip, self.max_ticks = predictor, frame_skip, max_ticks
         self.autoreset = autoreset
-        self._openings = Openings(n, predictor.context)
+        self._openings = Openings(n, predictor.context, rules)
         self._seen = predictor.take(np.zeros((n, predictor.context, SIZE, SIZE, 3), np.uint8))
         self._actions = np.zeros((n, predictor.context - 1), np.int64)
         self._tick = np.zeros(n, np.int64)
@@ -189,7 +193,10 @@ class Dream:
     def _tick_once(self, actions: NDArray[np.int32], awake: NDArray[np.bool_]) -> None:
         """Dream one tick of all worlds; those that are not awake stay as they are."""
         keys = np.concatenate([self._actions, actions[:, None].astype(np.int64)], 1)
-        frames, reward, terminated = self.predictor.predict(self._seen, keys)
+        noise = stream_keys(
+            self._openings.seed.view(np.int64), self._openings.episode.astype(np.int64), self._tick
+        )
+        frames, reward, terminated = self.predictor.predict(self._seen, keys, noise)
         seen = self.predictor.append(self._seen, frames)
         if awake.all():
             self._seen, self._actions = seen, keys[:, 1:]

@@ -48,6 +48,7 @@ class DreamEnv(WorldEnv):
         render_size: int = 512,
         copy: bool = True,
         num_threads: int = 0,
+        steps: int | None = None,
         **unknown: Never,
     ) -> None:
         """Load the model and make the dream; call `reset` next.
@@ -73,5 +74,6 @@ class DreamEnv(WorldEnv):
                 render_size=render_size,
                 copy=copy,
                 num_threads=num_threads,
+                steps=steps,
             )
         )

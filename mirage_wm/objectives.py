@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from mirage_wm.diffusion import P_MEAN, P_STD, Diffusion
+from mirage_wm.frame_model import CONTEXT_NOISE, Errors, to_context
 from mirage_wm.recorder import Event
-from mirage_wm.regression import CONTEXT_NOISE, Errors, Regression, to_context
+from mirage_wm.regression import Regression
 from mirage_wm.sampler import SIGMA_MAX, Sampler
 from mirage_wm.schedule import Stage
 from mirage_wm.windows import Windows

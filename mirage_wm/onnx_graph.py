@@ -72,10 +72,16 @@ def write_graph(model: str | Path) -> Path:
 
 
 def _traced(model: Any) -> Any:
-    """Return the ONNX model (a protobuf) of frames uint8 and actions int64 to frames and logits."""
+    """Return the ONNX model (a protobuf) of one evaluation of a net.
+
+    Of a regression: frames uint8 and actions int64 to the next frame float32 [n, 64, 64, 3] and the
+    logits. Of a diffusion model it takes the noised change x and its level sigma too, and gives
+    the change without noise, float32 [n, 3, 64, 64].
+    """
     import torch
 
-    from mirage_wm.regression import to_context
+    from mirage_wm.diffusion import Diffusion
+    from mirage_wm.frame_model import to_context
 
     class Traced(torch.nn.Module):
         def __init__(self) -> None:
@@ -86,19 +92,37 @@ def _traced(model: Any) -> Any:
             frame, reward, terminated = self.model(to_context(frames), actions)
             return frame.permute(0, 2, 3, 1), reward, terminated
 
+    class TracedDiffusion(Traced):
+        def forward(  # type: ignore[override]
+            self,
+            frames: torch.Tensor,
+            actions: torch.Tensor,
+            x: torch.Tensor,
+            sigma: torch.Tensor,
+        ) -> tuple[torch.Tensor, ...]:
+            return tuple(self.model(x, sigma, to_context(frames), actions))
+
     context = model.config.context
-    example = torch.zeros(2, context, 64, 64, 3, dtype=torch.uint8), torch.zeros(2, context).long()
+    example = [
+        torch.zeros(2, context, 64, 64, 3, dtype=torch.uint8),
+        torch.zeros(2, context).long(),
+    ]
+    inputs, first = ["frames", "actions"], "frame"
+    traced: Traced = Traced()
+    if isinstance(model, Diffusion):
+        example += [torch.zeros(2, 3, 64, 64), torch.ones(2)]
+        inputs, first, traced = [*inputs, "x", "sigma"], "change", TracedDiffusion()
     batch = torch.export.Dim("batch", min=1, max=65536)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
         try:
             program = torch.onnx.export(
-                Traced().eval(),
-                example,
-                input_names=["frames", "actions"],
-                output_names=["frame", "reward", "terminated"],
-                dynamic_shapes=({0: batch}, {0: batch}),
+                traced.eval(),
+                tuple(example),
+                input_names=inputs,
+                output_names=[first, "reward", "terminated"],
+                dynamic_shapes=tuple({0: batch} for _ in example),
                 dynamo=True,
                 external_data=False,
                 # The optimiser would merge and rename weights; onnxruntime optimises when it loads.

@@ -18,6 +18,7 @@ from mirage_env.simulator import Autoreset
 from mirage_env.world_vector_env import RENDER_MODES, TICKS_PER_SECOND, WorldVectorEnv
 from mirage_wm.dream import SIZE, Dream
 from mirage_wm.predictors import make_predictor
+from mirage_wm.weights import read_card
 
 __all__ = ["DreamVectorEnv"]
 
@@ -60,6 +61,7 @@ class DreamVectorEnv(WorldVectorEnv):
         render_size: int = 512,
         copy: bool = True,
         num_threads: int = 0,
+        steps: int | None = None,
         **unknown: Never,
     ) -> None:
         """Load the model and make the dreams; call `reset` next.
@@ -76,11 +78,13 @@ class DreamVectorEnv(WorldVectorEnv):
             frame_skip: Ticks in a step; the action is held down and the points add up.
             frame_stack: Observations stacked on a new first axis of each, the oldest first.
             max_episode_steps: Steps after which an episode is truncated.
-            rules: None or the standard `Rules`: the model learned those.
+            rules: None or the `Rules` that the model learned.
             render_mode: None, "rgb_array" or "human" (a window, needs the extra "play").
             render_size: Width and height of what `render` gives, pixels enlarged without smoothing.
             copy: False hands out the same observation array at every step.
             num_threads: Threads of the CPU; 0 takes one for each core.
+            steps: Evaluations of the net for a frame, of a diffusion model such as v2: one gives
+                the mean of what could come, more decide on one future. None for the usual number.
             **unknown: Nothing: any other keyword raises `TypeError`.
 
         Raises:
@@ -96,10 +100,10 @@ class DreamVectorEnv(WorldVectorEnv):
                 "resize observations with gymnasium.wrappers.ResizeObservation"
             )
         checks.one_of("obs_type", obs_type, ("rgb",))
-        if any(given != Rules() for given in checks.rules_of_each(rules, num_envs)):
-            raise ValueError(
-                f"rules must be None: {model!s} learned the standard Rules, got {rules!r}"
-            )
+        learned = read_card(model).learned_rules()
+        given = [learned] if rules is None else checks.rules_of_each(rules, num_envs)
+        if any(each != learned for each in given):
+            raise ValueError(f"rules must be None: {model!s} learned {learned!r}, got {rules!r}")
         self.frame_skip = checks.whole_number("frame_skip", frame_skip, 1, 1000)
         self.max_episode_steps = checks.whole_number(
             "max_episode_steps", max_episode_steps, 1, 10**6
@@ -108,10 +112,11 @@ class DreamVectorEnv(WorldVectorEnv):
         threads = checks.whole_number("num_threads", num_threads, 0, 1024)
         self.dream = Dream(
             num_envs,
-            make_predictor(model, device, runtime, threads),
+            make_predictor(model, device, runtime, threads, steps),
             frame_skip=self.frame_skip,
             max_ticks=self.frame_skip * self.max_episode_steps,
             autoreset=Autoreset[mode.name],
+            rules=learned,
         )
         super().__init__(
             self.dream,

@@ -6,9 +6,10 @@ import pytest
 import torch
 from small_models import lively_diffusion, lively_model
 
+from mirage_wm.frame_model import CONTEXT_NOISE, Errors, to_context
 from mirage_wm.objectives import NOISED, Objective
 from mirage_wm.recorder import Event
-from mirage_wm.regression import CONTEXT_NOISE, Errors, Regression, to_context
+from mirage_wm.regression import Regression
 from mirage_wm.schedule import Stage
 from mirage_wm.unet import UNetConfig
 from mirage_wm.windows import Windows
