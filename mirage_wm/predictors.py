@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mirage_env import checks
 from mirage_env.errors import import_extra
-from mirage_wm.noise import frame_noise
+from mirage_wm.noise import frame_noise, stream_keys
 from mirage_wm.rewards import ENDS, REWARDS
 from mirage_wm.sampler import Sampler
 from mirage_wm.weights import (
@@ -67,16 +67,29 @@ class Predictor(Protocol):
         ...
 
     def predict(
-        self, seen: Any, actions: NDArray[np.int64], keys: NDArray[np.int64]
+        self, seen: Any, actions: NDArray[np.int64], keys: NDArray[np.int64] | None = None
     ) -> tuple[Any, NDArray[np.int32], NDArray[np.bool_]]:
         """Return the next frames, the likeliest rewards, and which dreams end (`ENDS`).
 
         Args:
             seen: Frames [n, context, ...].
             actions: int64 [n, context].
-            keys: int64 [n], what decides the noise where a model draws (`mirage_wm.noise`).
+            keys: int64 [n], what decides the noise where a model draws (`mirage_wm.noise`); None
+                takes others at each call, and the same again with a new predictor.
         """
         ...
+
+
+class Keys:
+    """Keys of noise for whoever has no dreams with seeds and ticks."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+
+    def following(self, n: int) -> NDArray[np.int64]:
+        """Return n keys, others at each call."""
+        self._calls += 1
+        return stream_keys(np.arange(n), np.zeros(n, np.int64), np.full(n, self._calls))
 
 
 class OnnxPredictor:
@@ -96,7 +109,7 @@ class OnnxPredictor:
         """
         ort = import_extra("onnxruntime", "dream", "a dream on the CPU")
         self.card, tensors = load_tensors(model)
-        self._sampler = sampler_of(self.card, steps)
+        self._sampler, self._keys = sampler_of(self.card, steps), Keys()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -128,7 +141,10 @@ class OnnxPredictor:
         return np.concatenate([seen[:, 1:], frames[:, None]], 1)
 
     def predict(
-        self, seen: NDArray[np.uint8], actions: NDArray[np.int64], keys: NDArray[np.int64]
+        self,
+        seen: NDArray[np.uint8],
+        actions: NDArray[np.int64],
+        keys: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.bool_]]:
         """See `Predictor.predict`."""
         frame, reward, terminated = self.outputs(seen, actions, keys)
@@ -136,7 +152,10 @@ class OnnxPredictor:
         return shown, np.array(REWARDS, np.int32)[reward.argmax(1)], terminated > ENDS
 
     def outputs(
-        self, seen: NDArray[np.uint8], actions: NDArray[np.int64], keys: NDArray[np.int64]
+        self,
+        seen: NDArray[np.uint8],
+        actions: NDArray[np.int64],
+        keys: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Return the next frames float32 [n, 64, 64, 3], and the logits."""
         given: dict[str, Any] = {"frames": seen, "actions": actions}
@@ -153,6 +172,7 @@ class OnnxPredictor:
             first.append(heads)
             return change
 
+        keys = self._keys.following(n) if keys is None else keys
         noise = frame_noise(keys, np.arange(SHAPE[0] * SHAPE[1] * SHAPE[2] // 2), np)
         change = self._sampler.sample(denoise, noise.reshape(n, *SHAPE))
         frame = seen[:, -1] * np.float32(1 / 255) + change.transpose(0, 2, 3, 1) * np.float32(0.5)
@@ -184,7 +204,7 @@ class TorchPredictor:
         self._torch = torch = import_extra("torch", "wm", "runtime='torch'")
         self.card, _ = load_tensors(model)
         self._model = load_model(model, device)
-        self._index = None
+        self._index, self._keys = None, Keys()
         if (sampler := sampler_of(self.card, steps)) is not None:
             self._model.sampler = sampler  # type: ignore[union-attr]
             half = SHAPE[0] * SHAPE[1] * SHAPE[2] // 2
@@ -207,17 +227,20 @@ class TorchPredictor:
         return self._torch.cat([seen[:, 1:], frames[:, None]], 1)
 
     def predict(
-        self, seen: Any, actions: NDArray[np.int64], keys: NDArray[np.int64]
+        self, seen: Any, actions: NDArray[np.int64], keys: NDArray[np.int64] | None = None
     ) -> tuple[Any, NDArray[np.int32], NDArray[np.bool_]]:
         """See `Predictor.predict`."""
         frame, reward, terminated = self._model.judged(self.outputs(seen, actions, keys))
         return frame, reward.cpu().numpy(), terminated.cpu().numpy()
 
-    def outputs(self, seen: Any, actions: NDArray[np.int64], keys: NDArray[np.int64]) -> Any:
+    def outputs(
+        self, seen: Any, actions: NDArray[np.int64], keys: NDArray[np.int64] | None = None
+    ) -> Any:
         """Return a `mirage_wm.frame_model.Prediction`."""
         torch = self._torch
         given = [seen, torch.from_numpy(actions).to(self.device)]
         if self._index is not None:
+            keys = self._keys.following(len(actions)) if keys is None else keys
             noise = frame_noise(torch.from_numpy(keys).to(self.device), self._index, torch)
             given.append(noise.view(-1, *SHAPE))
         with (
