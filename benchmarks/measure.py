@@ -43,15 +43,30 @@ def rates(
             while (elapsed := time.perf_counter() - start) < seconds:
                 done += work()
             found[name].append(done / elapsed)
+    return {name: median_rate(name, contestants[name][0], r) for name, r in found.items()}
+
+
+def median_rate(name: str, unit: str, rates: list[float]) -> Rate:
+    return Rate(name, unit, statistics.median(rates), min(rates), max(rates))
+
+
+def gpu() -> dict[str, str]:
+    """Return PyTorch's current GPU and the versions of what drives it."""
+    import torch
+
+    number = torch.cuda.current_device()
+    found = torch.cuda.get_device_properties(number)
     return {
-        name: Rate(name, contestants[name][0], statistics.median(r), min(r), max(r))
-        for name, r in found.items()
+        "gpu": found.name,
+        "gpu memory": f"{found.total_memory / 2**30:.0f} GiB",
+        "multiprocessors": str(found.multi_processor_count),
+        "cuda": str(torch.version.cuda),
     }
 
 
 def machine() -> dict[str, str]:
     """Return the processor, the cores that may be used, and the versions of what was measured."""
-    packages = ("mirage-env", "numpy", "gymnasium", "ale-py", "torch", "onnxruntime")
+    packages = ("mirage-env", "numpy", "gymnasium", "ale-py", "torch", "pycuda", "onnxruntime")
     return {
         "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0))),
@@ -60,13 +75,18 @@ def machine() -> dict[str, str]:
     }
 
 
-def save(name: str, figures: dict[str, Rate], notes: dict[str, float]) -> Path:
-    """Write the figures to benchmarks/results/NAME.json."""
+def save(
+    name: str,
+    figures: dict[str, Rate],
+    notes: dict[str, float],
+    device: dict[str, str] | None = None,
+) -> Path:
+    """Write the figures to benchmarks/results/NAME.json; `device` is what `gpu` gave, if any."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     report = {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
+        "machine": machine() | (device or {}),
         "rates": [asdict(rate) for rate in figures.values()],
         "ratios": notes,
     }

@@ -3,6 +3,7 @@
 #pragma once
 #include "pixels.cuh"
 #include <cstring>
+#include <vector>
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
@@ -97,10 +98,33 @@ inline void picture(const Arena &arena, const Tuning &tuning, const View &view, 
     const int n = sprites(arena.objects, arena.core, tuning, view, list, Serial{});
     std::memset(image, 0, size_t(3) * view.size * view.size);
     for (int i = 0; i < n; i++) {
-        switch (list[i].shape) {
-        case Shape::OCTAGON: draw_octagon(list[i], view, image); break;
-        case Shape::DART: draw_dart(list[i], view, image); break;
-        case Shape::RING: draw_ring(list[i], view, image); break;
-        }
+        if (is_octagon(list[i].kind))
+            draw_octagon(list[i], view, image);
+        else if (is_dart(list[i].kind))
+            draw_dart(list[i], view, image);
+        else
+            draw_ring(list[i], view, image);
     }
 }
+
+class Painter { // draws pictures of one size, in colours or in grey
+  public:
+    Painter(int size, int channels)
+        : view_(view_of(size)), colours_(channels == 1 ? size_t(3) * size * size : 0) {}
+
+    void draw(const Arena &arena, const Tuning &tuning, uint8_t *image) {
+        if (colours_.empty()) {
+            picture(arena, tuning, view_, image);
+            return;
+        }
+        picture(arena, tuning, view_, colours_.data());
+        const uint8_t *pixel = colours_.data();
+        for (int i = 0; i < view_.size * view_.size; i++, pixel += 3) {
+            image[i] = grey(pixel[0], pixel[1], pixel[2]);
+        }
+    }
+
+  private:
+    View view_;
+    std::vector<uint8_t> colours_; // a picture on its way to grey
+};

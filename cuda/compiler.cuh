@@ -4,7 +4,9 @@
 
 #ifdef __CUDACC__
 #define HD __device__ __forceinline__
-#define TABLE __device__ __constant__ const
+// In global memory, which the first-level cache serves: lanes look up different entries, and constant
+// memory would answer them one after another.
+#define TABLE __device__ constexpr
 #else
 #define HD inline __attribute__((always_inline))
 #define TABLE constexpr

@@ -1,27 +1,35 @@
 // The CUDA driver: a warp for each arena, a lane for each object. It holds no rule: those are in
 // the *.cuh files. Compile with -fmad=false: then the pictures are the same bytes as on the host.
 #include "hash.cuh"
-#include "pixels.cuh"
+#include "strips.h"
+#include "vectors.h"
 
-constexpr int WARPS = 4;       // arenas in a block
-constexpr int STRIP_ROWS = 16; // rows of a picture that a warp draws at a time in shared memory
-constexpr int SIZE = 64;       // of the pictures that are drawn in the same launch as the step
+constexpr int WARPS = 4; // in a block
 
-struct Scratch { // what a warp keeps in shared memory
-    Arena arena;
-    Sprite list[MAX_SPRITES];
-    uint32_t strip[STRIP_ROWS * SIZE * 3 / 4];
+// A batch of arenas and what their next steps are to write; T steps of N arenas.
+struct Batch {
+    Arena *arenas, *final_arenas; // [N]
+    const Tuning *tuning;         // [N]
+    const void *actions;          // int32 or int64 [T, N]
+    float *reward;                // [T, N]
+    bool *flags;                  // [T, 3, N]: terminated, truncated, begun
+    int64_t *infos;               // [T, 4, N]: score, lives, wave, tick
+    uint8_t *frames;              // [T, N, SIZE, SIZE, CHANNELS], or null
+    float *vectors;               // [T, N, VECTOR], or null
+    const float *cosines;         // [2, 256]: cosines and sines of 1/256 turns
+    uint32_t *refused;            // how many actions were none, ever
+    Pace pace;
+    int num_envs, steps, wide; // wide: actions are int64
 };
 
-HD Paint paint(const Sprite &s, float dx, float dy) {
-    switch (s.shape) {
-    case Shape::OCTAGON: return octagon(s, dx, dy);
-    case Shape::DART: return dart(s, dx, dy);
-    default: return ring(s, dx, dy);
-    }
+// The action of arena i at step t. What is no action is none: 0, and counted.
+HD int action_of(const Batch &b, size_t at, bool counts, Warp warp) {
+    const int64_t given = b.wide ? static_cast<const int64_t *>(b.actions)[at]
+                                 : static_cast<const int32_t *>(b.actions)[at];
+    if (given >= 0 && given < 12) return int(given);
+    if (counts && warp.lane == 0) atomicAdd(b.refused, 1u);
+    return 0;
 }
-
-HD int wrapped(int i, int size) { return i < 0 ? i + size : i >= size ? i - size : i; }
 
 HD void load(const Arena &from, Arena &to, Warp warp) {
     const uint32_t *source = reinterpret_cast<const uint32_t *>(&from);
@@ -30,92 +38,232 @@ HD void load(const Arena &from, Arena &to, Warp warp) {
     __syncwarp();
 }
 
-// Draws rows [top, top + STRIP_ROWS) of the picture into `strip`, which is black.
-HD void draw_strip(const Sprite *list, int n, int top, const View &view, uint8_t *strip,
-                   Warp warp) {
-    for (int k = 0; k < n; k++) {
-        const Sprite &s = list[k];
-        for (int p = warp.lane; p < s.width * s.width; p += 32) {
-            const int ky = p / s.width, kx = p - ky * s.width;
-            const int row = wrapped(s.first_y + ky, view.size) - top;
-            if (row < 0 || row >= STRIP_ROWS) continue;
-            const Paint seen = paint(s, (s.offset_x + float(kx)) * view.pitch,
-                                     (s.offset_y + float(ky)) * view.pitch);
-            uint8_t *pixel = strip + 3 * (row * view.size + wrapped(s.first_x + kx, view.size));
-            const int opaque = opacity(seen.coverage, s.alpha);
-            for (int c = 0; c < 3; c++) pixel[c] = blend(pixel[c], s.colour[c], opaque, seen.shade);
+enum class See { NOTHING, VECTORS, PICTURES };
+
+// Steps arenas and shows them. PARTS warps share the pictures of an arena: each of them steps it,
+// which costs less than to wait for one, and the first writes what came of it.
+template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
+    __shared__ Arena arenas[WARPS];
+    __shared__ Scratch scratches[see == See::PICTURES ? WARPS : 1];
+    const Warp warp = {int(threadIdx.x) & 31};
+    const int w = int(threadIdx.x) / 32, part = PARTS == 1 ? 0 : w;
+    const int i = PARTS == 1 ? int(blockIdx.x) * WARPS + w : int(blockIdx.x);
+    if (i >= b.num_envs) return;
+    Arena &arena = see == See::PICTURES ? scratches[w].arena : arenas[w];
+    const size_t n = size_t(b.num_envs);
+
+    constexpr int WORDS = ARENA_WORDS / 32; // for each lane
+    uint32_t before[WORDS];
+    uint32_t *home = reinterpret_cast<uint32_t *>(&b.arenas[i]) + warp.lane;
+    uint32_t *here = reinterpret_cast<uint32_t *>(&arena) + warp.lane;
+    for (int k = 0; k < WORDS; k++) here[32 * k] = before[k] = home[32 * k];
+    if (PARTS > 1) __syncthreads(); // All have read it before one writes it back.
+    __syncwarp();
+    Core core = arena.core; // the same in every lane
+    const Tuning tuning = b.tuning[i];
+
+    for (int t = 0; t < (MANY ? b.steps : 1); t++) {
+        const size_t at = n * t + i;
+        const int action = action_of(b, at, part == 0, warp);
+        const Outcome outcome = step(arena.objects, core, tuning, b.pace, action, warp, [&] {
+            warp.once([&] { arena.core = core; });
+            if (part == 0) load(arena, b.final_arenas[i], warp);
+        });
+        warp.once([&] {
+            arena.core = core;
+            if (part != 0) return;
+            bool *flags = b.flags + 3 * n * t + i;
+            int64_t *infos = b.infos + 4 * n * t + i;
+            b.reward[at] = float(outcome.points);
+            flags[0] = outcome.terminated, flags[n] = outcome.truncated;
+            flags[2 * n] = outcome.begun;
+            infos[0] = core.score, infos[n] = core.lives;
+            infos[2 * n] = core.wave, infos[3 * n] = core.tick;
+        });
+        if (part == 0 && !MANY) { // What has not changed need not be written.
+            for (int k = 0; k < WORDS; k++) {
+                const uint32_t now = here[32 * k];
+                if (now != before[k]) home[32 * k] = now;
+            }
         }
-        __syncwarp(); // sprites overlap: one after another
+        if (see == See::VECTORS) {
+            write_vector(arena.objects, core, b.cosines, b.vectors + VECTOR * at, warp);
+        }
+        if (see == See::PICTURES) {
+            uint8_t *image = b.frames + size_t(FRAME_BYTES) * at;
+            draw_picture(scratches[w], core, tuning, image, part, PARTS, warp);
+        }
     }
+    if (part == 0 && MANY) load(arena, b.arenas[i], warp);
 }
+static_assert(ARENA_WORDS % 32 == 0, "each lane carries as many words of an arena");
 
-HD void draw_picture(Scratch &scratch, const Core &core, const Tuning &tuning, uint8_t *image,
-                     Warp warp) {
-    const View view = view_of(SIZE);
-    const int n = sprites(scratch.arena.objects, core, tuning, view, scratch.list, warp);
-    uint32_t *out = reinterpret_cast<uint32_t *>(image);
-    constexpr int WORDS = STRIP_ROWS * SIZE * 3 / 4;
-    for (int top = 0; top < SIZE; top += STRIP_ROWS, out += WORDS) {
-        for (int i = warp.lane; i < WORDS; i += 32) scratch.strip[i] = 0;
-        __syncwarp();
-        draw_strip(scratch.list, n, top, view, reinterpret_cast<uint8_t *>(scratch.strip), warp);
-        for (int i = warp.lane; i < WORDS; i += 32) out[i] = scratch.strip[i];
-        __syncwarp();
-    }
-}
+#define KERNEL extern "C" __global__ void __launch_bounds__(32 * WARPS, 8)
 
-// Steps every arena by its action, autoreset included, and draws it where `frames` is given.
-extern "C" __global__ void __launch_bounds__(32 * WARPS)
-    step_arenas(Pace pace, Arena *arenas, Arena *final_arenas, const Tuning *tuning,
-                const int32_t *actions, int32_t *reward, bool *terminated, bool *truncated,
-                bool *begun, uint8_t *frames, int num_envs) {
+KERNEL step_drawing(Batch b) { run<1, false, See::PICTURES>(b); }
+KERNEL step_drawing_shared(Batch b) { run<WARPS, false, See::PICTURES>(b); }
+KERNEL steps_drawing(Batch b) { run<1, true, See::PICTURES>(b); }
+KERNEL steps_drawing_shared(Batch b) { run<WARPS, true, See::PICTURES>(b); }
+KERNEL step_vectors(Batch b) { run<1, false, See::VECTORS>(b); }
+KERNEL steps_vectors(Batch b) { run<1, true, See::VECTORS>(b); }
+KERNEL step_unseen(Batch b) { run<1, false, See::NOTHING>(b); }
+KERNEL steps_unseen(Batch b) { run<1, true, See::NOTHING>(b); }
+
+// Shows the arenas as they are, without a step: those of `which` [N] (of all without it). In
+// pictures or in vectors, [N, ...]; what is shown of the others is left as it was.
+struct Shown {
+    const Arena *arenas;
+    const Tuning *tuning;
+    const bool *which, *or_which;
+    uint8_t *frames;
+    float *vectors;
+    const float *cosines;
+    int num_envs;
+};
+
+KERNEL show_arenas(Shown s) {
     __shared__ Scratch scratches[WARPS];
     const Warp warp = {int(threadIdx.x) & 31};
-    const int i = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32;
-    if (i >= num_envs) return;
     Scratch &scratch = scratches[threadIdx.x / 32];
-    load(arenas[i], scratch.arena, warp);
-    Core core = scratch.arena.core; // the same in every lane
-    const Tuning rules = tuning[i];
-    const Outcome outcome = step(scratch.arena.objects, core, rules, pace, actions[i], warp, [&] {
-        warp.once([&] { scratch.arena.core = core; });
-        load(scratch.arena, final_arenas[i], warp);
-    });
-    warp.once([&] {
-        scratch.arena.core = core;
-        reward[i] = outcome.points;
-        terminated[i] = outcome.terminated, truncated[i] = outcome.truncated,
-        begun[i] = outcome.begun;
-    });
-    load(scratch.arena, arenas[i], warp);
-    if (frames != nullptr)
-        draw_picture(scratch, core, rules, frames + size_t(3) * SIZE * SIZE * i, warp);
+    const int first = 32 * (int(blockIdx.x) * WARPS + int(threadIdx.x) / 32),
+              mine = first + warp.lane;
+    const bool wanted = mine < s.num_envs && (s.which == nullptr || s.which[mine] ||
+                                              (s.or_which != nullptr && s.or_which[mine]));
+    uint32_t bits = __ballot_sync(0xffffffffu, wanted);
+    for (; bits != 0; bits &= bits - 1) {
+        const size_t i = size_t(first + lowest(bits));
+        load(s.arenas[i], scratch.arena, warp);
+        const Core core = scratch.arena.core;
+        if (s.vectors != nullptr)
+            write_vector(scratch.arena.objects, core, s.cosines, s.vectors + VECTOR * i, warp);
+        else
+            draw_picture(scratch, core, s.tuning[i], s.frames + FRAME_BYTES * i, 0, 1, warp);
+        __syncwarp();
+    }
+}
+
+// Draws pictures of any size: a block draws a part of one, each thread looks what its pixel sees.
+struct Pictures {
+    const Arena *arenas;
+    const Tuning *tuning;
+    const int64_t *indices; // [n], or null for all
+    uint8_t *images;        // [n, size, size, channels]
+    int size, channels;
+};
+
+HD Paint paint_any(const Sprite &s, float dx, float dy) {
+    return is_octagon(s.kind) ? octagon(s, dx, dy)
+           : is_dart(s.kind)  ? dart(s, dx, dy)
+                              : ring(s, dx, dy);
+}
+
+KERNEL draw_arenas(Pictures p) {
+    __shared__ Arena arena;
+    __shared__ Sprite list[MAX_SPRITES];
+    __shared__ int count_of_sprites;
+    const Warp warp = {int(threadIdx.x) & 31};
+    const View view = view_of(p.size);
+    const size_t i = p.indices != nullptr ? size_t(p.indices[blockIdx.x]) : blockIdx.x;
+    if (threadIdx.x < 32) {
+        load(p.arenas[i], arena, warp);
+        const int n = sprites(arena.objects, arena.core, p.tuning[i], view, list, warp);
+        if (warp.lane == 0) count_of_sprites = n;
+    }
+    __syncthreads();
+    const int n = count_of_sprites, pixels = p.size * p.size;
+    uint8_t *image = p.images + size_t(pixels) * p.channels * blockIdx.x;
+    for (int at = blockIdx.y * blockDim.x + threadIdx.x; at < pixels;
+         at += gridDim.y * blockDim.x) {
+        const int y = at / p.size, x = at - y * p.size;
+        uint8_t seen[3] = {0, 0, 0};
+        for (int k = 0; k < n; k++) {
+            const Sprite &s = list[k];
+            const int kx = wrapped(x - s.first_x, p.size), ky = wrapped(y - s.first_y, p.size);
+            if (kx >= s.width || ky >= s.width) continue;
+            const Paint paint = paint_any(s, (s.offset_x + float(kx)) * view.pitch,
+                                          (s.offset_y + float(ky)) * view.pitch);
+            const int opaque = opacity(paint.coverage, s.alpha);
+            for (int c = 0; c < 3; c++) seen[c] = blend(seen[c], s.colour[c], opaque, paint.shade);
+        }
+        if (p.channels == 1) {
+            image[at] = grey(seen[0], seen[1], seen[2]);
+        } else {
+            for (int c = 0; c < 3; c++) image[3 * size_t(at) + c] = seen[c];
+        }
+    }
 }
 
 // Begins an episode in every arena of `mask` (in all of them without one), of new seeds where they
 // are given.
-extern "C" __global__ void __launch_bounds__(32 * WARPS)
-    reset_arenas(Arena *arenas, const Tuning *tuning, const uint64_t *seeds, const bool *mask,
-                 bool *begun, int num_envs) {
+struct Beginning {
+    Arena *arenas;
+    const Tuning *tuning;
+    const uint64_t *seeds;
+    const bool *mask;
+    int num_envs;
+};
+
+KERNEL reset_arenas(Beginning b) {
     __shared__ Arena scratch[WARPS];
     const Warp warp = {int(threadIdx.x) & 31};
     const int i = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32;
-    if (i >= num_envs) return;
-    const bool chosen = mask == nullptr || mask[i];
-    if (warp.lane == 0) begun[i] = chosen;
-    if (!chosen) return;
+    if (i >= b.num_envs || (b.mask != nullptr && !b.mask[i])) return;
     Arena &arena = scratch[threadIdx.x / 32];
-    load(arenas[i], arena, warp);
+    load(b.arenas[i], arena, warp);
     Core core = arena.core;
-    core.episode = seeds ? 0 : core.episode + 1;
-    if (seeds) core.seed = seeds[i];
-    begin(arena.objects, core, tuning[i], warp);
+    core.episode = b.seeds ? 0 : core.episode + 1;
+    if (b.seeds) core.seed = b.seeds[i];
+    begin(arena.objects, core, b.tuning[i], warp);
     warp.once([&] { arena.core = core; });
-    load(arena, arenas[i], warp);
+    load(arena, b.arenas[i], warp);
+}
+
+// Infos of arenas as they are, int64 [4, N].
+KERNEL inform(const Arena *arenas, int64_t *infos, int num_envs) {
+    const size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x, n = size_t(num_envs);
+    if (i >= n) return;
+    const Core &core = arenas[i].core;
+    infos[i] = core.score, infos[n + i] = core.lives;
+    infos[2 * n + i] = core.wave, infos[3 * n + i] = core.tick;
 }
 
 // A hash of each arena's state.
-extern "C" __global__ void hash_arenas(const Arena *arenas, uint64_t *hashes, int num_envs) {
-    const int i = int(blockIdx.x * blockDim.x + threadIdx.x);
-    if (i < num_envs) hashes[i] = state_hash(reinterpret_cast<const uint32_t *>(&arenas[i]));
+KERNEL hash_arenas(const Arena *arenas, uint64_t *hashes, int num_envs) {
+    const Warp warp = {int(threadIdx.x) & 31};
+    const int i = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32;
+    if (i >= num_envs) return;
+    const uint32_t *words = reinterpret_cast<const uint32_t *>(&arenas[i]);
+    uint64_t sum = 0;
+    for (int k = warp.lane; k < ARENA_WORDS; k += 32) sum += hash_word(k, words[k]);
+    for (int half = 16; half > 0; half /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, half);
+    if (warp.lane == 0) hashes[i] = sum;
 }
+
+// Stacks the last `depth` observations of each arena, the oldest first. A block for each arena;
+// observations are `length` 16-byte chunks or bytes.
+struct Stacking {
+    void *ring;        // [depth, N, length]; layer `newest` holds the newest
+    const bool *begun; // [N] or null: where an episode began, its first stands for those before
+    const void *last;  // [N, length], or null: stands for the newest, and the ring stays as it is
+    void *out;         // [N, depth, length]
+    int depth, newest, length, num_envs;
+};
+
+template <class T> HD void stack(const Stacking &s) {
+    const size_t i = blockIdx.x, n = size_t(s.num_envs), length = size_t(s.length);
+    const bool begun = s.begun != nullptr && s.begun[i];
+    T *ring = static_cast<T *>(s.ring) + length * i;
+    T *out = static_cast<T *>(s.out) + length * s.depth * i;
+    for (size_t k = threadIdx.x; k < length; k += blockDim.x) {
+        const T newest = s.last != nullptr ? static_cast<const T *>(s.last)[length * i + k]
+                                           : ring[length * n * s.newest + k];
+        for (int d = 0; d < s.depth; d++) {
+            T *layer = ring + length * n * ((s.newest + 1 + d) % s.depth) + k;
+            if (begun) *layer = newest;
+            out[length * d + k] = d + 1 < s.depth ? *layer : newest;
+        }
+    }
+}
+
+KERNEL stack_chunks(Stacking s) { stack<uint4>(s); }
+KERNEL stack_bytes(Stacking s) { stack<uint8_t>(s); }

@@ -60,12 +60,12 @@ class Native {
     void step(Array<const int32_t, 1> actions, std::optional<Array<uint8_t, 4>> frames) {
         if (actions.shape(0) != num_envs())
             throw nb::value_error("one action for each arena is needed");
-        const int size = frames ? frames_size(*frames, num_envs()) : 0;
+        const Format format = frames ? format_of(*frames, num_envs()) : Format{};
         const int32_t *action = actions.data();
         uint8_t *image = frames ? frames->data() : nullptr;
         nb::gil_scoped_release release;
         share(num_envs(), frames ? DRAW_GRAIN : STEP_GRAIN, [&](int first, int last) {
-            const View view = view_of(size);
+            Painter painter(format.size, format.channels);
             for (int i = first; i < last; i++) {
                 Arena &arena = this->arena(i);
                 const Outcome outcome =
@@ -75,9 +75,7 @@ class Native {
                 terminated_.data()[i] = outcome.terminated;
                 truncated_.data()[i] = outcome.truncated;
                 begun_.data()[i] = outcome.begun;
-                if (image != nullptr) {
-                    picture(arena, tuning(i), view, image + size_t(3) * size * size * i);
-                }
+                if (image != nullptr) painter.draw(arena, tuning(i), image + format.bytes() * i);
             }
         });
     }
@@ -87,7 +85,7 @@ class Native {
     void render(Array<uint8_t, 4> frames, std::optional<Array<const int64_t, 1>> indices,
                 bool final_state) {
         const size_t n = indices ? indices->shape(0) : num_envs();
-        const int size = frames_size(frames, n);
+        const Format format = format_of(frames, n);
         const int64_t *index = indices ? indices->data() : nullptr;
         for (size_t k = 0; index != nullptr && k < n; k++) {
             if (index[k] < 0 || size_t(index[k]) >= num_envs())
@@ -96,11 +94,11 @@ class Native {
         uint8_t *image = frames.data();
         nb::gil_scoped_release release;
         share(n, DRAW_GRAIN, [&](int first, int last) {
-            const View view = view_of(size);
+            Painter painter(format.size, format.channels);
             for (int k = first; k < last; k++) {
                 const int i = index ? int(index[k]) : k;
-                picture(final_state ? final_arena(i) : arena(i), tuning(i), view,
-                        image + size_t(3) * size * size * k);
+                painter.draw(final_state ? final_arena(i) : arena(i), tuning(i),
+                             image + format.bytes() * k);
             }
         });
     }
@@ -124,14 +122,19 @@ class Native {
         return reinterpret_cast<const Tuning *>(tuning_.data())[i];
     }
 
-    static int frames_size(const Array<uint8_t, 4> &frames, size_t n) {
-        const size_t size = frames.shape(1);
-        if (frames.shape(0) != n || frames.shape(2) != size || frames.shape(3) != 3 || size < 16 ||
-            size > 1024) {
+    struct Format {
+        int size = 0, channels = 0;
+        size_t bytes() const { return size_t(channels) * size * size; }
+    };
+
+    static Format format_of(const Array<uint8_t, 4> &frames, size_t n) {
+        const size_t size = frames.shape(1), channels = frames.shape(3);
+        if (frames.shape(0) != n || frames.shape(2) != size || (channels != 3 && channels != 1) ||
+            size < 16 || size > 1024) {
             throw nb::value_error(
-                "frames must be uint8 [n, size, size, 3] with size from 16 to 1024");
+                "frames must be uint8 [n, size, size, 3 or 1] with size from 16 to 1024");
         }
-        return int(size);
+        return {int(size), int(channels)};
     }
 
     // Threads do not survive a fork: a child leaves its parent's alone, and starts its own.

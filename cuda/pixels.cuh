@@ -14,15 +14,15 @@ HD int clip(float coverage) { return int(least(most(coverage, 0.0f), 256.0f)); }
 HD Paint octagon(const Sprite &s, float dx, float dy) {
     const float u = dx * s.axis_x + dy * s.axis_y, v = dx * s.axis_y - dy * s.axis_x;
     const int octant = (u < 0.0f) + 2 * (v < 0.0f) + 4 * (magnitude(v) > magnitude(u));
-    const float mu = pick(EDGES.of[s.kind], octant, 0);
-    const float mv = pick(EDGES.of[s.kind], octant, 1);
+    const float mu = pick(EDGES.of[int(s.kind)], octant, 0);
+    const float mv = pick(EDGES.of[int(s.kind)], octant, 1);
     const float g = mu * u + mv * v; // 1 on the outline
     return {clip((1.0f - g) * s.steepness + 128.0f), 128 + int(128.0f * least(g, 1.0f))};
 }
 
 HD Paint dart(const Sprite &s, float dx, float dy) {
     const float u = dx * s.axis_x + dy * s.axis_y, w = magnitude(dx * s.axis_y - dy * s.axis_x);
-    const int (*planes)[3] = s.kind == 0 ? HULL_PLANES : FLAME_PLANES;
+    const int (*planes)[3] = s.kind == Kind::HULL ? HULL_PLANES : FLAME_PLANES;
     float d[2];
     for (int i = 0; i < 2; i++) {
         const int *p = planes[i];
@@ -43,3 +43,6 @@ HD uint8_t blend(int under, int colour, int opaque, int shade) {
     const uint16_t c = uint16_t(colour * shade) >> 8;
     return uint8_t(uint16_t(under * (256 - opaque) + c * opaque) >> 8);
 }
+
+// Grey, for those who want one channel: the luma of ITU-R BT.601 in 1/256.
+HD uint8_t grey(int r, int g, int b) { return uint8_t((77 * r + 150 * g + 29 * b + 128) >> 8); }

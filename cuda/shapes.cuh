@@ -25,18 +25,21 @@ constexpr Edges edges_as_floats() {
 
 TABLE Edges EDGES = edges_as_floats();
 
-enum class Shape : int32_t { OCTAGON, DART, RING };
+enum class Kind : uint8_t { SMALL = 1, MEDIUM, LARGE, BULLET, FLAME, HULL, GUN, HALO };
 
-struct Sprite {
-    int first_x, first_y, width; // of the box, in pixels; what leaves the picture wraps
-    float offset_x, offset_y;    // from the object to the centre of the first pixel, in pixels
-    Shape shape;
-    int kind;             // an octagon's size, a dart's: 0 hull, 1 flame
-    float axis_x, axis_y; // forward; an octagon's is divided by its radius
+HD constexpr bool is_octagon(Kind kind) { return kind <= Kind::LARGE; }
+HD constexpr bool is_dart(Kind kind) { return kind == Kind::FLAME || kind == Kind::HULL; }
+
+struct Sprite {               // 40 bytes; what is neither an octagon nor a dart is a ring
+    int16_t first_x, first_y; // of the box, in pixels; what leaves the picture wraps
+    uint16_t width;
+    uint16_t alpha; // 0 ... 256
+    uint8_t colour[3];
+    Kind kind;
+    float offset_x, offset_y; // from the object to the centre of the first pixel, in pixels
+    float axis_x, axis_y;     // forward; an octagon's is divided by its radius
     float radius, half_width;
     float steepness; // coverage gained in a unit across the edge
-    int alpha;
-    const int *colour;
 };
 
 constexpr int MAX_SPRITES = ROCK_SLOTS + BULLET_SLOTS + 4;
@@ -46,29 +49,33 @@ HD float units(int length) { return float(length) / 1024.0f; }
 // In sprites.cuh: the first pixel and the width of a box on one axis.
 HD Vector box(uint32_t x, int extent, const View &view, float &offset);
 
-HD Sprite sprite_at(uint32_t x, uint32_t y, int extent, const View &view) {
+HD void paint_in(Sprite &s, const int *colour) {
+    for (int c = 0; c < 3; c++) s.colour[c] = uint8_t(colour[c]);
+}
+
+HD Sprite sprite_at(Kind kind, uint32_t x, uint32_t y, int extent, const View &view) {
     Sprite s = {};
     const Vector across = box(x, extent, view, s.offset_x), down = box(y, extent, view, s.offset_y);
-    s.first_x = across.x, s.first_y = down.x, s.width = across.y;
+    s.first_x = int16_t(across.x), s.first_y = int16_t(down.x), s.width = uint16_t(across.y);
     s.steepness = 256.0f * view.scale;
     s.alpha = 256;
+    s.kind = kind;
     return s;
 }
 
-HD Sprite ring_sprite(uint32_t x, uint32_t y, int extent, float radius, float half_width,
+HD Sprite ring_sprite(Kind kind, uint32_t x, uint32_t y, int extent, float radius, float half_width,
                       const View &view) {
-    Sprite s = sprite_at(x, y, extent, view);
-    s.shape = Shape::RING;
+    Sprite s = sprite_at(kind, x, y, extent, view);
     s.radius = radius, s.half_width = half_width;
     return s;
 }
 
-HD Sprite dart_sprite(const Core &ship, int kind, int extent, const int *colour, const View &view) {
-    Sprite s = sprite_at(ship.ship_x, ship.ship_y, extent, view);
+HD Sprite dart_sprite(Kind kind, const Core &ship, int extent, const int *colour,
+                      const View &view) {
+    Sprite s = sprite_at(kind, ship.ship_x, ship.ship_y, extent, view);
     const int angle = 4 * ship.ship_heading;
-    s.shape = Shape::DART, s.kind = kind;
     s.axis_x = float(COSINES[angle]) / 16384.0f, s.axis_y = float(-SINES[angle]) / 16384.0f;
-    s.colour = colour;
+    paint_in(s, colour);
     return s;
 }
 

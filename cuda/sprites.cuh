@@ -13,8 +13,7 @@ HD Vector box(uint32_t x, int extent, const View &view, float &offset) {
 HD Sprite rock_sprite(const Objects &objects, const Core &core, int i, const View &view) {
     const int size = objects.rock_size[i], angle = objects.rock_angle[i];
     const bool ghost = core.wave_timer > 0;
-    Sprite s = sprite_at(objects.rock_x[i], objects.rock_y[i], ROCK_EXTENT[size], view);
-    s.shape = Shape::OCTAGON, s.kind = size;
+    Sprite s = sprite_at(Kind(size), objects.rock_x[i], objects.rock_y[i], ROCK_EXTENT[size], view);
     float radius = units(ROCK_EXTENT[size]);
     if (ghost) {
         const int grown = WAVE_TICKS + GHOST_START - core.wave_timer;
@@ -25,35 +24,35 @@ HD Sprite rock_sprite(const Objects &objects, const Core &core, int i, const Vie
     s.axis_y = float(-SINES[angle]) / 16384.0f * inverse;
     s.steepness = 256.0f * radius * view.scale;
     s.alpha = ghost ? GHOST_ALPHA : 256;
-    s.colour = ROCK_COLOURS[core.wave < 6 ? core.wave - 1 : 5];
+    paint_in(s, ROCK_COLOURS[core.wave < 6 ? core.wave - 1 : 5]);
     return s;
 }
 
 HD Sprite bullet_sprite(const Objects &objects, int i, const View &view) {
-    Sprite s = ring_sprite(objects.bullet_x[i], objects.bullet_y[i], BULLET_EXTENT, 0.0f,
-                           units(BULLET_DISC), view);
+    Sprite s = ring_sprite(Kind::BULLET, objects.bullet_x[i], objects.bullet_y[i], BULLET_EXTENT,
+                           0.0f, units(BULLET_DISC), view);
     const int alpha = BULLET_ALPHA[0] + BULLET_ALPHA[1] * objects.bullet_life[i];
-    s.alpha = alpha < 256 ? alpha : 256;
-    s.colour = BULLET_COLOUR;
+    s.alpha = uint16_t(alpha < 256 ? alpha : 256);
+    paint_in(s, BULLET_COLOUR);
     return s;
 }
 
 HD Sprite flame_sprite(const Core &ship, const View &view) {
-    return dart_sprite(ship, 1, FLAME_EXTENT, FLAME_COLOUR, view);
+    return dart_sprite(Kind::FLAME, ship, FLAME_EXTENT, FLAME_COLOUR, view);
 }
 
 HD Sprite hull_sprite(const Core &ship, const View &view) {
-    return dart_sprite(ship, 0, HULL_EXTENT, ship_colour(ship), view);
+    return dart_sprite(Kind::HULL, ship, HULL_EXTENT, ship_colour(ship), view);
 }
 
 // The light at the nose.
 HD Sprite gun_sprite(const Core &ship, const Tuning &tuning, const View &view) {
     const Vector nose = along(GUN_AT, 4 * ship.ship_heading);
-    Sprite s = ring_sprite(ship.ship_x + uint32_t(nose.x), ship.ship_y + uint32_t(nose.y),
-                           GUN_EXTENT, 0.0f, units(GUN_DISC), view);
+    Sprite s = ring_sprite(Kind::GUN, ship.ship_x + uint32_t(nose.x),
+                           ship.ship_y + uint32_t(nose.y), GUN_EXTENT, 0.0f, units(GUN_DISC), view);
     const int alpha = ship.cooldown * 256 / tuning.cooldown;
-    s.alpha = alpha < 256 ? alpha : 256;
-    s.colour = GUN_COLOUR;
+    s.alpha = uint16_t(alpha < 256 ? alpha : 256);
+    paint_in(s, GUN_COLOUR);
     return s;
 }
 
@@ -63,17 +62,17 @@ HD Sprite halo_sprite(const Core &ship, const View &view) {
         const float left = float(ship.dying) / float(DEATH_TICKS);
         const float r0 = units(BLAST_RADIUS[0]), r1 = units(BLAST_RADIUS[1]);
         const float w0 = units(BLAST_WIDTH[0]), w1 = units(BLAST_WIDTH[1]);
-        Sprite s = ring_sprite(ship.ship_x, ship.ship_y, BLAST_EXTENT,
+        Sprite s = ring_sprite(Kind::HALO, ship.ship_x, ship.ship_y, BLAST_EXTENT,
                                r0 + (r1 - r0) * (1.0f - left), w0 + (w1 - w0) * left, view);
-        s.colour = ship_colour(ship);
+        paint_in(s, ship_colour(ship));
         return s;
     }
     const float left = float(ship.shield) / float(SHIELD_TICKS);
     const float r0 = units(SHIELD_RADIUS[0]), r1 = units(SHIELD_RADIUS[1]);
-    Sprite s = ring_sprite(ship.ship_x, ship.ship_y, SHIELD_EXTENT, r0 + (r1 - r0) * left,
-                           units(SHIELD_WIDTH), view);
+    Sprite s = ring_sprite(Kind::HALO, ship.ship_x, ship.ship_y, SHIELD_EXTENT,
+                           r0 + (r1 - r0) * left, units(SHIELD_WIDTH), view);
     s.alpha = SHIELD_ALPHA;
-    s.colour = SHIELD_COLOUR;
+    paint_in(s, SHIELD_COLOUR);
     return s;
 }
 

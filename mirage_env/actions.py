@@ -21,6 +21,7 @@ __all__ = [
     "action_to_keys",
     "checked_action",
     "checked_actions",
+    "checked_rollout",
     "key_codes_to_action",
     "keys_to_action",
 ]
@@ -113,13 +114,21 @@ def checked_actions(
             f"actions must have the shape ({num_envs},), one for each environment, "
             f"got {given.shape}"
         )
-    wrong = (given < 0) | (given >= num_actions)
-    if wrong.any():
-        i = int(np.argmax(wrong))
+    return _in_range(given, num_actions)
+
+
+def checked_rollout(actions: Any, num_envs: int) -> NDArray[np.int32]:
+    """Return the actions of several steps that a user passed as int32 [T, num_envs], T at least 1.
+
+    Raises:
+        InvalidActionError: For another shape, type or range, naming what came.
+    """
+    given = _integers(actions)
+    if given.ndim != 2 or given.shape[1] != num_envs or not len(given):
         raise InvalidActionError(
-            f"actions must be from 0 to {num_actions - 1}, got {given[i]} for environment {i}"
+            f"the actions of a rollout must have the shape (steps, {num_envs}), got {given.shape}"
         )
-    return given.astype(np.int32)
+    return _in_range(given, NUM_ACTIONS)
 
 
 def checked_action(action: Any, num_actions: int = NUM_ACTIONS) -> NDArray[np.int32]:
@@ -132,6 +141,17 @@ def checked_action(action: Any, num_actions: int = NUM_ACTIONS) -> NDArray[np.in
     if not 0 <= given < num_actions:
         raise InvalidActionError(f"the action must be from 0 to {num_actions - 1}, got {given}")
     return given.astype(np.int32).reshape(1)
+
+
+def _in_range(given: NDArray[Any], num_actions: int) -> NDArray[np.int32]:
+    wrong = (given < 0) | (given >= num_actions)
+    if wrong.any():
+        place = np.unravel_index(int(np.argmax(wrong)), given.shape)
+        raise InvalidActionError(
+            f"actions must be from 0 to {num_actions - 1}, got {given[place]} for environment "
+            f"{place[-1]}"
+        )
+    return given.astype(np.int32)
 
 
 def _integers(actions: Any) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from mirage_env.rules import Rules
 
 __all__ = [
     "autoreset_mode",
+    "backend_on",
     "indices",
     "one_of",
     "reset_options",
@@ -41,6 +43,17 @@ def one_of(name: str, value: Any, allowed: Sequence[Any]) -> Any:
     ):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
     return value
+
+
+def backend_on(backend: Any, device: Any) -> Any:
+    """Return the backend to use when a device was asked for: "auto", "cuda" or "cuda:N"."""
+    if not (isinstance(device, str) and re.fullmatch(r"auto|cuda(:\d+)?", device)):
+        raise ValueError(f"device must be 'auto', 'cuda' or 'cuda:N', got {device!r}")
+    if device == "auto" or backend == "cuda":
+        return backend
+    if backend != "auto":
+        raise ValueError(f"device={device!r} is for backend='cuda', got backend={backend!r}")
+    return "cuda"
 
 
 def autoreset_mode(value: Any) -> AutoresetMode:

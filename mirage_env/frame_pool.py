@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,17 +37,26 @@ class FramePool:
     KEPT = 4
     """Buffers that the pool remembers; a user who holds more owns the older ones alone."""
 
-    def __init__(self, shape: tuple[int, ...], dtype: DTypeLike, *, reuse: bool = False) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        dtype: DTypeLike,
+        *,
+        reuse: bool = False,
+        empty: Callable[[tuple[int, ...], Any], NDArray[Any]] = np.empty,
+    ) -> None:
         """Make an empty pool.
 
         Args:
             shape: Of each array.
             dtype: Of each array.
             reuse: Give the same array every time, held or not.
+            empty: Allocates an array, called as `numpy.empty` is.
         """
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.reuse = reuse
+        self._empty = empty
         self._buffers: deque[NDArray[Any]] = deque(maxlen=self.KEPT)
 
     def take(self) -> NDArray[Any]:
@@ -54,7 +64,7 @@ class FramePool:
         for buffer in self._buffers:
             if self.reuse or sys.getrefcount(buffer) <= _UNHELD:
                 return buffer
-        buffer = np.empty(self.shape, self.dtype)
+        buffer = self._empty(self.shape, self.dtype)
         self._buffers.append(buffer)
         return buffer
 

@@ -29,11 +29,6 @@ class FrameStack:
         self._newest = (self._newest + 1) % self.depth
         return self._ring[self._newest]
 
-    def repeat(self, indices: NDArray[np.intp]) -> None:
-        """Let the newest observation of some worlds stand for their older: an episode began."""
-        if len(indices):
-            self._ring[:, indices] = self._ring[self._newest, indices]
-
     def fill(self, indices: NDArray[np.intp], observations: NDArray[Any]) -> None:
         """Set all layers of some worlds, to observations [n, ...] or to stacks [n, depth, ...]."""
         if observations.ndim == self._ring.ndim:
@@ -41,10 +36,22 @@ class FrameStack:
         else:
             self._ring[:, indices] = observations
 
-    def read(self, out: NDArray[Any]) -> None:
-        """Write the stacks of all worlds to `out` [num_envs, depth, ...], the oldest first."""
+    def read(self, out: NDArray[Any], begun: NDArray[np.bool_] | None = None) -> None:
+        """Write the stacks of all worlds to `out` [num_envs, depth, ...], the oldest first.
+
+        Where `begun` (bool [num_envs]) says that an episode has just begun, its first observation,
+        the newest, stands for those before it from here on.
+        """
+        if begun is not None and begun.any():
+            self._ring[:, begun] = self._ring[self._newest, begun]
         for place, layer in enumerate(self._order()):
             out[:, place] = self._ring[layer]
+
+    def ending_with(self, last: NDArray[Any], indices: Any) -> NDArray[Any]:
+        """Return the stacks [n, depth, ...] of some worlds with `last` [n, ...] as the newest."""
+        stacks = self.stacks(indices)
+        stacks[:, -1] = last
+        return stacks
 
     def stacks(self, indices: NDArray[np.intp]) -> NDArray[Any]:
         """Return the stacks [n, depth, ...] of some worlds, the oldest first."""

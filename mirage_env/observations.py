@@ -1,5 +1,7 @@
 """What an agent sees: a picture, or with ``obs_type="state"`` one vector of 244 numbers.
 
+A picture is in colours (``"rgb"``) or in their luma (``"grayscale"``, ITU-R BT.601 in 1/256).
+
 The vector, float32, in this order (`STATE_FIELDS` gives name, unit and bounds of each number):
 
     0-11     the ship and the wave: ship_x, ship_y (units), ship_vx, ship_vy (units/tick),
@@ -26,6 +28,7 @@ from mirage_env.arena import Arenas
 from mirage_env.rules import ARENA, BULLET_SLOTS, ROCK_SLOTS, UNIT, constants
 
 __all__ = [
+    "CIRCLE",
     "OBS_TYPES",
     "STATE_FIELDS",
     "STATE_NAMES",
@@ -36,7 +39,7 @@ __all__ = [
     "state_vectors",
 ]
 
-OBS_TYPES = ("rgb", "state")
+OBS_TYPES = ("rgb", "grayscale", "state")
 
 
 class StateField(NamedTuple):
@@ -110,9 +113,9 @@ _ROCKS = len(_SHIP_FIELDS)
 _BULLETS = _ROCKS + ROCK_SLOTS * len(_rock_fields(""))
 
 
-def picture_space(size: int) -> Box:
-    """Return the space of pictures uint8 [size, size, 3]."""
-    return Box(0, 255, (size, size, 3), np.uint8)
+def picture_space(size: int, channels: int = 3) -> Box:
+    """Return the space of pictures uint8 [size, size, 3], of grey ones uint8 [size, size]."""
+    return Box(0, 255, (size, size, 3) if channels == 3 else (size, size), np.uint8)
 
 
 def state_space() -> Box:
@@ -126,6 +129,10 @@ def state_space() -> Box:
 _TURN = 2 * np.pi / 256
 _COS = np.cos(np.arange(256) * _TURN).astype(np.float32)
 _SIN = np.sin(np.arange(256) * _TURN).astype(np.float32)
+
+
+CIRCLE = np.concatenate([_COS, _SIN])
+"""float32 [512]: the cosines of 1/256 turns, then the sines; other backends must use these."""
 
 
 def state_vectors(arenas: Arenas, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from mirage_env import backends, checks
 from mirage_env.errors import refuse_keywords
-from mirage_env.observations import OBS_TYPES, picture_space, state_space, state_vectors
+from mirage_env.observations import OBS_TYPES, picture_space, state_space
 from mirage_env.rules import Rules, tuning
-from mirage_env.simulator import Autoreset, SimulatorConfig
+from mirage_env.simulator import INFOS, Autoreset, SimulatorConfig
 from mirage_env.state import checked_state, in_units
-from mirage_env.world_vector_env import RENDER_MODES, TICKS_PER_SECOND, WorldVectorEnv
+from mirage_env.world_vector_env import OUTPUTS, RENDER_MODES, TICKS_PER_SECOND, WorldVectorEnv
 
 __all__ = ["MirageVectorEnv"]
 
@@ -23,10 +23,11 @@ __all__ = ["MirageVectorEnv"]
 class MirageVectorEnv(WorldVectorEnv):
     """Many arenas of Mirage, simulated together.
 
-    Observations are pictures uint8 [num_envs, obs_size, obs_size, 3], or with `obs_type="state"`
-    vectors float32 [num_envs, 244] (see `mirage_env.observations`). An action is an integer from 0
-    to 11 (see `mirage_env.actions`). The reward is the points gained. Infos are "score", "lives"
-    and "wave".
+    Observations are pictures uint8 [num_envs, obs_size, obs_size, 3] (without the last axis with
+    `obs_type="grayscale"`), or with `obs_type="state"` vectors float32 [num_envs, 244] (see
+    `mirage_env.observations`). An action is an integer from 0 to 11 (see `mirage_env.actions`). The
+    reward is the points gained. Infos are "score", "lives", "wave" and "tick": at the step that
+    ends an episode, score and tick are its statistics.
 
     Example:
         >>> from mirage_env import MirageVectorEnv
@@ -51,6 +52,7 @@ class MirageVectorEnv(WorldVectorEnv):
         num_envs: int = 1,
         *,
         backend: str = "auto",
+        device: str = "auto",
         output: str = "numpy",
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         obs_size: int = 64,
@@ -69,14 +71,17 @@ class MirageVectorEnv(WorldVectorEnv):
 
         Args:
             num_envs: How many.
-            backend: "auto" (the fastest that runs here), "native", "cuda" or "oracle" (slow, for
-                reading and checking).
-            output: "numpy", or "torch" for tensors that share the arrays' memory.
+            backend: "cuda" (on a GPU), "native" (on the CPU), "oracle" (slow, for reading and
+                checking) or "auto": with output="torch" the GPU where it can be used, otherwise
+                the CPU.
+            device: Which GPU: "cuda:N", or "auto" for PyTorch's current one.
+            output: "numpy"; or "torch" for tensors, which with backend="cuda" are the GPU's and
+                never wait for it, and otherwise share the arrays' memory.
             autoreset_mode: What a step does with an episode that is over: one of Gymnasium's
                 `AutoresetMode` or its name. In mode DISABLED such an arena stands still until it is
                 reset.
             obs_size: Width and height of observations, pixels (16 to 1024).
-            obs_type: "rgb" for pictures, "state" for vectors.
+            obs_type: "rgb" or "grayscale" for pictures, "state" for vectors.
             frame_skip: Ticks in a step; the action is held down and the points add up.
             frame_stack: Observations stacked on a new first axis of each, the oldest first.
             max_episode_steps: Steps after which an episode is truncated.
@@ -103,19 +108,25 @@ class MirageVectorEnv(WorldVectorEnv):
             "max_episode_steps", max_episode_steps, 1, 10**6
         )
         self.rules = checks.rules_of_each(rules, num_envs)
+        checks.one_of("output", output, OUTPUTS)
+        channels = 1 if obs_type == "grayscale" else 3
         self.simulator = backends.make(
-            backend,
+            checks.backend_on(backend, device),
             SimulatorConfig(
                 tuning=np.array([tuning(r) for r in self.rules], np.int32),
                 frame_skip=self.frame_skip,
                 max_ticks=self.frame_skip * self.max_episode_steps,
                 autoreset=Autoreset[checks.autoreset_mode(autoreset_mode).name],
                 num_threads=checks.whole_number("num_threads", num_threads, 0, 1024),
+                device=device,
+                size=obs_size,
+                channels=channels,
             ),
+            tensors=output == "torch",
         )
         super().__init__(
             self.simulator,
-            picture_space(obs_size) if obs_type == "rgb" else state_space(),
+            state_space() if obs_type == "state" else picture_space(obs_size, channels),
             output=output,
             autoreset_mode=autoreset_mode,
             frame_stack=frame_stack,
@@ -124,6 +135,69 @@ class MirageVectorEnv(WorldVectorEnv):
             render_fps=max(1, round(TICKS_PER_SECOND / self.frame_skip)),
             copy=copy,
         )
+
+    def rollout(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Take T steps in one call: on a GPU in one launch, which pays with few environments.
+
+        The same as T calls of `step`, but for "final_obs" and "final_info", which are not kept:
+        in autoreset mode SAME_STEP an ending is seen by its flags alone.
+
+        Args:
+            actions: Integers [T, num_envs] from 0 to 11, as for `step`.
+
+        Returns:
+            What `step` returns, each with a first axis of T; infos are [T, num_envs] by name,
+            without masks.
+
+        Raises:
+            InvalidActionError: For actions of another shape, type or range; nothing has changed.
+            ValueError: With a frame stack, which this does not keep.
+        """
+        self.require_started()
+        if self._stack is not None:
+            raise ValueError(
+                "rollout() gives single observations: make the environments with frame_stack=1 and "
+                "stack them along its first axis"
+            )
+        checked = self._arrays.checked_rollout(actions)
+        pool = self._arrays.pool(
+            (len(checked), self.num_envs, *(self._frame_space.shape)),
+            self._frame_space.dtype,
+            reuse=False,
+        )
+        observations = pool.take()
+        if self._on_device:
+            state = self.obs_type == "state"
+            results = self.simulator.rollout(
+                checked,
+                None if state else self._with_channels(observations),
+                observations if state else None,
+            )
+            infos: dict[str, Any] = dict(zip(INFOS, results.infos.unbind(1), strict=True))
+            return observations, results.reward, results.terminated, results.truncated, infos
+        parts = []
+        for row, out in zip(checked, observations, strict=True):
+            self._advance(row, out)
+            parts.append((*self._arrays.results(self.world), self.simulator.infos()))
+        self._show()
+        give = self._arrays.give
+        rewards, terminated, truncated, told = zip(*parts, strict=True)
+        return (
+            give(observations),
+            give(np.stack(rewards)),
+            give(np.stack(terminated)),
+            give(np.stack(truncated)),
+            give({name: np.stack([info[name] for info in told]) for name in INFOS}),
+        )
+
+    def invalid_actions(self) -> int:
+        """Return how many actions so far were not from 0 to 11 and were taken as 0.
+
+        Only actions in a tensor of the GPU come so far; all others are refused by `step`. This
+        waits for the GPU.
+        """
+        self.require_open()
+        return self.simulator.invalid_actions() if self._on_device else 0
 
     def state(self, *, units: bool = False) -> dict[str, NDArray[Any]]:
         """Return a copy of the states.
@@ -162,30 +236,41 @@ class MirageVectorEnv(WorldVectorEnv):
         self.require_started()
         return self.simulator.state_hash()
 
-    def _advance(self, actions: NDArray[np.int32], out: NDArray[Any]) -> None:
-        if self.obs_type == "rgb":
-            self.simulator.step(actions, out)
+    def _advance(self, actions: Any, out: Any) -> None:
+        if self.obs_type == "state":
+            self.simulator.step_vectors(actions, out)
         else:
-            self.simulator.step(actions)
-            state_vectors(self.simulator.arenas, out)
+            self.simulator.step(actions, self._with_channels(out))
 
     def _observe(
-        self,
-        indices: NDArray[np.intp] | None,
-        *,
-        final: bool = False,
-        out: NDArray[Any] | None = None,
-    ) -> NDArray[Any]:
+        self, indices: NDArray[np.intp] | None, *, final: bool = False, out: Any = None
+    ) -> Any:
+        if self.obs_type == "state":
+            return self.simulator.vectors(indices, final=final, out=out)
         if self.obs_type == "rgb":
             return super()._observe(indices, final=final, out=out)
-        return state_vectors(self._arenas(indices, final), out)
+        size = self._frame_space.shape[0]
+        into = None if out is None else self._with_channels(out)
+        return self.simulator.render(size, indices, final=final, out=into, channels=1)[..., 0]
+
+    def _final_on_device(self) -> Any:
+        out = self._arrays.pool(
+            (self.num_envs, *self._frame_space.shape), self._frame_space.dtype, reuse=False
+        ).take()
+        if self.obs_type == "state":
+            self.simulator.show_ended(vectors=out)
+        else:
+            self.simulator.show_ended(frames=self._with_channels(out))
+        return out
+
+    def _with_channels(self, pictures: Any) -> Any:
+        """Return pictures with the axis of their channels, which grey ones lack."""
+        return pictures if self.obs_type == "rgb" else pictures[..., None]
 
     def _world_info(
         self, indices: NDArray[np.intp] | None, *, final: bool = False
-    ) -> dict[str, NDArray[Any]]:
-        arenas = self._arenas(indices, final)
-        return {name: arenas[name].astype(np.int64) for name in ("score", "lives", "wave")}
+    ) -> dict[str, Any]:
+        return self.simulator.infos(indices, final=final)
 
-    def _arenas(self, indices: NDArray[np.intp] | None, final: bool) -> NDArray[np.void]:
-        arenas = self.simulator.final_arenas if final else self.simulator.arenas
-        return arenas if indices is None else arenas[indices]
+    def _step_info(self) -> dict[str, Any]:
+        return self.simulator.step_infos() if self._on_device else self.simulator.infos()

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Snapshot", "World"]
+__all__ = ["DeviceWorld", "Snapshot", "World"]
 
 
 class World(Protocol):
@@ -89,6 +89,39 @@ class World(Protocol):
         ...
 
 
+class DeviceWorld(World, Protocol):
+    """A `World` that computes on a GPU and leaves there what it computes, as PyTorch tensors.
+
+    `step` takes actions and frames that are tensors of `device`, and neither it nor the methods
+    below wait for the device. `reward`, float32, and the flags are new tensors at each step. What
+    `render` gives is on the device too.
+
+    Attributes:
+        device: A `torch.device`.
+    """
+
+    device: Any
+
+    def step_infos(self) -> dict[str, Any]:
+        """Return infos of the last step, new tensors [num_envs] by name."""
+        ...
+
+    def stack(
+        self, ring: Any, newest: int, out: Any, *, begun: Any = None, last: Any = None
+    ) -> None:
+        """Write stacks of observations, the oldest first, to `out` [num_envs, depth, ...].
+
+        Args:
+            ring: [depth, num_envs, ...]; the layers after the newest are the oldest.
+            newest: The layer of the newest observations.
+            out: Takes the stacks.
+            begun: bool [num_envs]: where it is True, an episode has just begun and the newest
+                stands for all, in the ring too.
+            last: [num_envs, ...]: stands for the newest; the ring then stays as it is.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Some worlds at a moment, from which they can go on; it can be pickled.
@@ -103,7 +136,7 @@ class Snapshot:
     kind: str
     count: int
     worlds: Any
-    stacks: NDArray[Any] | None
+    stacks: Any
 
     def __len__(self) -> int:
         """Return how many worlds there are in it."""

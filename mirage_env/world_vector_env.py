@@ -5,9 +5,9 @@ The simulator and the dream are both shown by this: see `mirage_env.vector_env.M
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -17,16 +17,15 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from mirage_env import checks
-from mirage_env.actions import NUM_ACTIONS, checked_actions
-from mirage_env.errors import import_extra
-from mirage_env.frame_pool import FramePool
-from mirage_env.frame_stack import FrameStack
+from mirage_env.actions import NUM_ACTIONS
+from mirage_env.arrays import Arrays, DeviceArrays, HostArrays
 from mirage_env.rules import Rules
 from mirage_env.window import Window, tiles
-from mirage_env.world import Snapshot, World
+from mirage_env.world import DeviceWorld, Snapshot, World
 
-__all__ = ["RENDER_MODES", "TICKS_PER_SECOND", "WorldVectorEnv"]
+__all__ = ["OUTPUTS", "RENDER_MODES", "TICKS_PER_SECOND", "WorldVectorEnv"]
 
+OUTPUTS = ("numpy", "torch")
 RENDER_MODES = ("human", "rgb_array")
 TICKS_PER_SECOND = Rules().ticks_per_second
 SHOWN = 64
@@ -76,7 +75,7 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
         """
         self.world = world
         self.num_envs = world.num_envs
-        self.output = checks.one_of("output", output, ("numpy", "torch"))
+        self.output = checks.one_of("output", output, OUTPUTS)
         self.autoreset_mode = checks.autoreset_mode(autoreset_mode)
         self.frame_stack = checks.whole_number("frame_stack", frame_stack, 1, 1000)
         self.render_mode = checks.one_of("render_mode", render_mode, (None, *RENDER_MODES))
@@ -87,8 +86,14 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
             "render_fps": render_fps,
             "autoreset_mode": self.autoreset_mode,
         }
+        device = getattr(world, "device", None)
+        arrays: Arrays = (
+            HostArrays(self.num_envs, self.output, getattr(world, "empty", np.empty))
+            if device is None
+            else DeviceArrays(cast(DeviceWorld, world))
+        )
+        self._arrays, self._on_device = arrays, device is not None
         if self.output == "torch":
-            self._torch = import_extra("torch", "wm", "output='torch'")
             self.metadata["torch"] = True
         self._window = Window("Mirage", render_fps) if self.render_mode == "human" else None
 
@@ -100,10 +105,10 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
             batch_space(observation_space, self.frame_stack) if stacked else observation_space
         )
         shape, dtype = observation_space.shape, observation_space.dtype
-        self._stack = FrameStack(self.num_envs, self.frame_stack, shape, dtype) if stacked else None
+        self._stack = arrays.stack(self.frame_stack, shape, dtype) if stacked else None
         whole = (self.num_envs, self.frame_stack, *shape) if stacked else (self.num_envs, *shape)
-        self._pool = FramePool(whole, dtype, reuse=not copy)
-        self._started = np.zeros(self.num_envs, np.bool_)
+        self._pool = arrays.pool(whole, dtype, reuse=not copy)
+        self._started, self._all_started = np.zeros(self.num_envs, np.bool_), False
 
     @cached_property
     def observation_space(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -150,7 +155,7 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
             self._stack.fill(begun, self._observe(begun))
         observations = self.observe()
         self._show()
-        return observations, self._give(self._masked(self._world_info(begun), begun))
+        return observations, self._arrays.give(self._arrays.masked(self._world_info(begun), begun))
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step every environment by its action.
@@ -168,27 +173,21 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
             gymnasium.error.ClosedEnvironmentError: After `close`.
         """
         self.require_started()
-        checked = checked_actions(actions, self.num_envs)
-        world, stack = self.world, self._stack
+        world, arrays, stack = self.world, self._arrays, self._stack
+        checked = arrays.checked_actions(actions)
         observations = self._pool.take()
         self._advance(checked, observations if stack is None else stack.advance())
-        rewards = world.reward.astype(np.float32)
-        terminated, truncated = world.terminated.copy(), world.truncated.copy()
+        rewards, terminated, truncated = arrays.results(world)
         infos: dict[str, Any] = {}
-        if self.autoreset_mode == AutoresetMode.SAME_STEP:
-            infos = self._final_info(np.flatnonzero(terminated | truncated))
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            infos = self._final_info(terminated | truncated)
         if stack is not None:
-            stack.repeat(np.flatnonzero(world.begun))
-            stack.read(observations)
-        infos.update(self._masked(self._world_info(None), None))
-        self._show()
-        return (
-            self._give(observations),
-            self._give(rewards),
-            self._give(terminated),
-            self._give(truncated),
-            self._give(infos),
-        )
+            stack.read(observations, world.begun)
+        infos.update(arrays.masked(self._step_info(), None))
+        if self._window is not None:
+            self._show()
+        give = arrays.give
+        return give(observations), give(rewards), give(terminated), give(truncated), give(infos)
 
     def render(self) -> tuple[Any, ...] | None:
         """Return a picture of each environment, or None where a window shows them."""
@@ -200,7 +199,7 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
         if self.render_mode != "rgb_array":
             self._show()
             return None
-        return tuple(self.world.render(self.render_size))
+        return tuple(self._pictures(self.render_size))
 
     def close_extras(self, **kwargs: Any) -> None:
         """Close the worlds and the window; `close` calls this once."""
@@ -218,7 +217,7 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
             self._stack.read(observations)
         else:
             self._observe(None, out=observations)
-        return self._give(observations)
+        return self._arrays.give(observations)
 
     def snapshot(self, indices: Any = None) -> Snapshot:
         """Save the whole state of some environments, of all without `indices`.
@@ -248,6 +247,7 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
         if self._stack is not None and snapshot.stacks is not None:
             self._stack.fill(chosen, snapshot.stacks)
         self._started[chosen] = True
+        self._all_started = bool(self._started.all())
 
     def fork(self, source: int, targets: Any) -> None:
         """Make the environments `targets` copies of the environment `source`, as it is now."""
@@ -278,6 +278,10 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
         """Return infos, new arrays [n] by name, of some worlds, chosen as in `World.render`."""
         return {}
 
+    def _step_info(self) -> dict[str, Any]:
+        """Return infos [num_envs] of all worlds after a step."""
+        return self._world_info(None)
+
     # What they share
 
     def _begin(self, seeds: list[int | None], mask: NDArray[np.bool_]) -> None:
@@ -295,58 +299,58 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
         if (mask & ~anew).any():
             self.world.reset(None, mask & ~anew)
         self._started |= mask
+        self._all_started = bool(self._started.all())
 
-    def _final_info(self, ended: NDArray[np.intp]) -> dict[str, Any]:
-        """Return "final_obs" and "final_info" of worlds that ended in this step."""
-        if not len(ended):
+    def _final_info(self, ended: Any) -> dict[str, Any]:
+        """Return "final_obs" and "final_info" of worlds that ended in this step, bool [num_envs].
+
+        On the host "final_obs" holds objects, an observation or None, as in Gymnasium's own vector
+        environments. On a GPU, where nobody here knows whether any ended, it is one tensor, like
+        the observations, whose rows mean something where "_final_obs" says so.
+        """
+        if self._on_device:
+            last = self._final_on_device()
+            if self._stack is not None:
+                last = self._stack.ending_with(last, None)
+            info = self._arrays.masked(self._world_info(None, final=True), None)
+            info.update({name: ended for name in info if name.startswith("_")})
+            return {
+                "final_obs": last,
+                "_final_obs": ended,
+                "final_info": info,
+                "_final_info": ended,
+            }
+        who = np.flatnonzero(ended)
+        if not len(who):
             return {}
-        last = self._observe(ended, final=True)
+        last = self._observe(who, final=True)
         if self._stack is not None:
-            stacks = self._stack.stacks(ended)
-            stacks[:, -1] = last
-            last = stacks
+            last = self._stack.ending_with(last, who)
         final_obs = np.full(self.num_envs, None, dtype=object)
-        for i, observation in zip(ended, last, strict=True):
-            final_obs[i] = self._give(observation)
-        there = np.zeros(self.num_envs, np.bool_)
-        there[ended] = True
-        info = self._masked(self._world_info(ended, final=True), ended)
+        for i, observation in zip(who, last, strict=True):
+            final_obs[i] = self._arrays.give(observation)
         return {
             "final_obs": final_obs,
-            "_final_obs": there,
-            "final_info": info,
-            "_final_info": there.copy(),
+            "_final_obs": ended.copy(),
+            "final_info": self._arrays.masked(self._world_info(who, final=True), who),
+            "_final_info": ended.copy(),
         }
 
-    def _masked(
-        self, info: Mapping[str, NDArray[Any]], indices: NDArray[np.intp] | None
-    ) -> dict[str, Any]:
-        """Return infos of some worlds (all for None) spread over all, with the masks "_name"."""
-        masked: dict[str, Any] = {}
-        for name, values in info.items():
-            if indices is None:
-                masked[name], masked[f"_{name}"] = values, np.ones(self.num_envs, np.bool_)
-                continue
-            masked[name] = np.zeros((self.num_envs, *values.shape[1:]), values.dtype)
-            masked[name][indices] = values
-            masked[f"_{name}"] = np.zeros(self.num_envs, np.bool_)
-            masked[f"_{name}"][indices] = True
-        return masked
+    def _final_on_device(self) -> Any:
+        """Return what was last seen of worlds that ended, in a tensor [num_envs, ...]."""
+        return self._observe(None, final=True)
 
-    def _give(self, value: Any) -> Any:
-        """Return arrays (or a dict of them) as the user wants them; tensors share their memory."""
-        if self.output == "numpy":
-            return value
-        if isinstance(value, dict):
-            return {name: self._give(inner) for name, inner in value.items()}
-        return value if value.dtype == object else self._torch.from_numpy(value)
+    def _pictures(self, size: int, indices: NDArray[np.intp] | None = None) -> NDArray[np.uint8]:
+        """Return pictures for people, in an array of the host."""
+        pictures = self.world.render(size, indices)
+        return pictures.cpu().numpy() if self._on_device else pictures  # pyright: ignore
 
     def _show(self) -> None:
         """Show the first worlds in the window, where there is one."""
         if self._window is not None:
             count = min(self.num_envs, SHOWN)
             size = max(16, self.render_size // int(np.ceil(np.sqrt(count))))
-            self._window.show(tiles(self.world.render(size, np.arange(count))))
+            self._window.show(tiles(self._pictures(size, np.arange(count))))
 
     def _check_snapshot(self, snapshot: Snapshot, wanted: int) -> None:
         if not isinstance(snapshot, Snapshot):
@@ -380,5 +384,5 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
     def require_started(self) -> None:
         """Raise `gymnasium.error.ResetNeeded` before the first reset (or as `require_open`)."""
         self.require_open()
-        if not self._started.all():
+        if not self._all_started:
             raise gymnasium.error.ResetNeeded("call reset() before anything else")

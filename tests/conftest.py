@@ -45,7 +45,11 @@ def _poisoned_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
         buffer.view(np.uint8)[...] = GARBAGE_BYTE
         return buffer
 
-    monkeypatch.setattr(backends, "make", lambda name, config: poison(make(name, config)))
+    def poisoned_make(name: str, config: Any, *, tensors: bool = False) -> Any:
+        simulator = make(name, config, tensors=tensors)
+        return poison(simulator) if isinstance(simulator, Simulator) else simulator
+
+    monkeypatch.setattr(backends, "make", poisoned_make)
     monkeypatch.setattr(FramePool, "take", garbage)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 from collections.abc import Callable
 from typing import Any
@@ -173,7 +174,7 @@ def test_a_single_environment_refuses_seeds_and_options() -> None:
         ({"num_envs": 2.0}, "num_envs must be a whole number of at least 1, got 2.0"),
         (
             {"backend": "gpu"},
-            "backend must be one of 'auto', 'native', 'oracle', 'cuda', got 'gpu'",
+            "backend must be one of 'auto', 'cuda', 'native', 'oracle', got 'gpu'",
         ),
         ({"output": "jax"}, "output must be one of 'numpy', 'torch', got 'jax'"),
         ({"autoreset_mode": "later"}, "or one of 'NextStep', 'SameStep', 'Disabled', got 'later'"),
@@ -181,7 +182,7 @@ def test_a_single_environment_refuses_seeds_and_options() -> None:
         ({"obs_size": 15}, "obs_size must be a whole number from 16 to 1024, got 15"),
         ({"obs_size": 1025}, "got 1025"),
         ({"obs_size": (64, 64)}, "got (64, 64)"),
-        ({"obs_type": "ram"}, "obs_type must be one of 'rgb', 'state', got 'ram'"),
+        ({"obs_type": "ram"}, "obs_type must be one of 'rgb', 'grayscale', 'state', got 'ram'"),
         ({"frame_skip": 0}, "frame_skip must be a whole number from 1 to 1000, got 0"),
         ({"frame_stack": 0}, "frame_stack must be a whole number from 1 to 1000, got 0"),
         ({"frame_stack": True}, "got True"),
@@ -308,11 +309,40 @@ def config() -> SimulatorConfig:
     return SimulatorConfig(np.zeros((1, 5), np.int32))
 
 
-def test_cuda_says_that_it_is_not_there_yet() -> None:
-    with pytest.raises(
-        BackendUnavailableError, match="CUDA backend is not built yet: use backend='native'"
-    ):
-        MirageVectorEnv(1, backend="cuda")
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"device": "tpu"}, "device must be 'auto', 'cuda' or 'cuda:N', got 'tpu'"),
+        ({"device": 0}, "device must be 'auto', 'cuda' or 'cuda:N', got 0"),
+        (
+            {"device": "cuda:1", "backend": "native"},
+            "device='cuda:1' is for backend='cuda', got backend='native'",
+        ),
+    ],
+)
+def test_a_device_that_makes_no_sense_is_refused(kwargs: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        MirageVectorEnv(1, **kwargs)
+
+
+def test_without_a_driver_the_cuda_backend_says_so_and_auto_does_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = ctypes.CDLL
+
+    def no_driver(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name == "libcuda.so.1":
+            raise OSError(f"{name}: cannot open shared object file")
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr("ctypes.CDLL", no_driver)
+    for kwargs in ({"backend": "cuda"}, {"device": "cuda:0"}):
+        with pytest.raises(BackendUnavailableError, match=r"no driver .* use backend='native'"):
+            MirageVectorEnv(1, **kwargs)
+    pytest.importorskip("torch")
+    envs = MirageVectorEnv(1, output="torch")
+    observations, _ = envs.reset(seed=0)
+    assert observations.device.type == "cpu"
 
 
 def test_a_missing_native_module_says_what_to_do_and_never_falls_to_the_oracle(

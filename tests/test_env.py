@@ -49,13 +49,18 @@ def test_results_have_plain_types() -> None:
     env = MirageEnv()
     obs, info = env.reset(seed=0)
     assert obs in env.observation_space
-    assert {k: type(v) for k, v in info.items()} == {"score": int, "lives": int, "wave": int}
+    assert {k: type(v) for k, v in info.items()} == {
+        "score": int,
+        "lives": int,
+        "wave": int,
+        "tick": int,
+    }
     obs, reward, terminated, truncated, info = env.step(3)
     assert obs in env.observation_space
     assert type(reward) is float
     assert type(terminated) is bool
     assert type(truncated) is bool
-    assert info == {"score": 0, "lives": 3, "wave": 1}
+    assert info == {"score": 0, "lives": 3, "wave": 1, "tick": 1}
 
 
 def test_torch_gives_a_tensor_and_plain_numbers() -> None:

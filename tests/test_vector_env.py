@@ -33,7 +33,16 @@ def test_shapes_and_types_are_those_of_the_spaces(backend: str) -> None:
     assert (rewards.shape, rewards.dtype) == ((3,), np.float32)
     assert (terminated.shape, terminated.dtype) == ((3,), np.bool_)
     assert (truncated.shape, truncated.dtype) == ((3,), np.bool_)
-    assert sorted(infos) == ["_lives", "_score", "_wave", "lives", "score", "wave"]
+    assert sorted(infos) == [
+        "_lives",
+        "_score",
+        "_tick",
+        "_wave",
+        "lives",
+        "score",
+        "tick",
+        "wave",
+    ]
     assert infos["lives"].tolist() == [3, 3, 3]
     assert infos["_lives"].tolist() == [True, True, True]
 

@@ -66,11 +66,12 @@ class NativeSimulator(Simulator):
         *,
         final: bool = False,
         out: NDArray[np.uint8] | None = None,
+        channels: int = 3,
     ) -> NDArray[np.uint8]:
         """See `Simulator.render`."""
         if out is None:
             count = self.num_envs if indices is None else len(indices)
-            out = np.empty((count, size, size, 3), np.uint8)
+            out = np.empty((count, size, size, channels), np.uint8)
         self._native.render(out, indices, final)
         return out
 

@@ -50,7 +50,7 @@ class OracleSimulator(Simulator):
             self.truncated[i] = outcome.truncated
             self.begun[i] = outcome.begun
             if frames is not None:
-                frames[i] = picture(arena, frames.shape[1], tuning)
+                frames[i] = picture(arena, frames.shape[1], tuning, frames.shape[3])
 
     def render(
         self,
@@ -59,14 +59,16 @@ class OracleSimulator(Simulator):
         *,
         final: bool = False,
         out: NDArray[np.uint8] | None = None,
+        channels: int = 3,
     ) -> NDArray[np.uint8]:
         """Return pictures of some arenas, see `Simulator.render`."""
         chosen = np.arange(self.num_envs) if indices is None else indices
         records = self.final_arenas if final else self.arenas
-        frames = np.empty((len(chosen), size, size, 3), np.uint8) if out is None else out
-        for frame, i in zip(frames, chosen, strict=True):
-            frame[:] = picture(load(records[i]), size, self.tuning[i])
-        return frames
+        if out is None:
+            out = np.empty((len(chosen), size, size, channels), np.uint8)
+        for frame, i in zip(out, chosen, strict=True):
+            frame[:] = picture(load(records[i]), size, self.tuning[i], out.shape[3])
+        return out
 
     def state_hash(self) -> NDArray[np.uint64]:
         """Return a hash of each arena's state, uint64 [num_envs]."""

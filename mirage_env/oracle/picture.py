@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirage_env.oracle.arithmetic import f32
-from mirage_env.oracle.pixels import blend, dart, octagon, opacity, ring
+from mirage_env.oracle.pixels import blend, dart, grey, octagon, opacity, ring
 from mirage_env.oracle.shapes import Dart, Octagon
 from mirage_env.oracle.sprites import sprites
 from mirage_env.oracle.state import Arena, Tuning
@@ -14,8 +14,8 @@ from mirage_env.oracle.state import Arena, Tuning
 __all__ = ["picture"]
 
 
-def picture(arena: Arena, size: int, tuning: Tuning) -> NDArray[np.uint8]:
-    """Return the arena as an image, uint8 [size, size, 3]."""
+def picture(arena: Arena, size: int, tuning: Tuning, channels: int = 3) -> NDArray[np.uint8]:
+    """Return the arena as an image, uint8 [size, size, channels]: 3 in colours, 1 in grey."""
     image = np.zeros((size, size, 3), np.int64)
     pitch = f32(64) / f32(size)  # units a pixel
     for sprite in sprites(arena, size, tuning):
@@ -34,4 +34,6 @@ def picture(arena: Arena, size: int, tuning: Tuning) -> NDArray[np.uint8]:
         for channel, colour in enumerate(sprite.colour):
             under[..., channel] = blend(under[..., channel], colour, opaque, shade)
         image[where] = under
+    if channels == 1:
+        image = grey(*np.moveaxis(image, -1, 0))[..., np.newaxis]
     return image.astype(np.uint8)

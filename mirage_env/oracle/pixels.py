@@ -14,7 +14,7 @@ from mirage_env.oracle.arithmetic import f32, trunc
 from mirage_env.oracle.shapes import Dart, Octagon, Ring
 from mirage_env.rules import constants
 
-__all__ = ["blend", "clip", "dart", "octagon", "opacity", "ring"]
+__all__ = ["blend", "clip", "dart", "grey", "octagon", "opacity", "ring"]
 
 C = constants()
 
@@ -64,3 +64,8 @@ def blend(under: Any, colour: int, opaque: Any, shade: Any) -> Any:
     """Return one channel of a pixel with a sprite laid over it."""
     c = (colour * shade) >> 8
     return (under * (256 - opaque) + c * opaque) >> 8
+
+
+def grey(r: Any, g: Any, b: Any) -> Any:
+    """Return the luma of a colour (ITU-R BT.601, in 1/256), for those who want one channel."""
+    return (77 * r + 150 * g + 29 * b + 128) >> 8
