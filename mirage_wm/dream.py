@@ -19,7 +19,7 @@ from mirage_wm.noise import stream_keys
 from mirage_wm.openings import Openings
 from mirage_wm.predictors import Predictor
 
-__all__ = ["Dream", "DreamState", "enlarged"]
+__all__ = ["Dream", "DreamState", "enlarged", "enlarged_indices"]
 
 SIZE = 64
 """Width and height of a dream's pictures, pixels."""
@@ -55,6 +55,7 @@ class Dream:
 
     Attributes:
         num_envs: How many there are.
+        context: Frames that decide the next one.
         reward: int32 [num_envs], of the last step.
         terminated: bool [num_envs].
         truncated: bool [num_envs].
@@ -86,6 +87,7 @@ class Dream:
         """
         n = self.num_envs = num_envs
         self.predictor, self.frame_skip, self.max_ticks = predictor, frame_skip, max_ticks
+        self.context = predictor.context
         self.autoreset = autoreset
         self._openings = Openings(n, predictor.context, rules)
         self._seen = predictor.take(np.zeros((n, predictor.context, SIZE, SIZE, 3), np.uint8))
@@ -186,6 +188,30 @@ class Dream:
         self._openings.episode[indices] = snapshot.episode
         self._shown = None
 
+    def infos(
+        self, indices: NDArray[np.intp] | None = None, *, final: bool = False
+    ) -> dict[str, NDArray[np.int64]]:
+        """Return the score of some dreams, int64 [n]; with `final`, at the end of an episode."""
+        score = self.final_score if final else self.score
+        return {"score": score.copy() if indices is None else score[indices]}
+
+    def wake(
+        self,
+        frames: NDArray[np.uint8],
+        actions: NDArray[np.int64],
+        indices: NDArray[np.intp],
+    ) -> None:
+        """Let n dreams go on from given frames, as if these had been dreamt; score and tick stay.
+
+        Args:
+            frames: uint8 [n, context, 64, 64, 3], the oldest first.
+            actions: int64 [n, context - 1], those that led from each frame to the next.
+            indices: Which dreams.
+        """
+        self._seen[indices] = self.predictor.take(frames)
+        self._actions[indices], self._ended[indices] = actions, 0
+        self._shown = None
+
     def close(self) -> None:
         """Free the simulator of the openings. Closing twice is fine."""
         self._openings.close()
@@ -226,5 +252,10 @@ def enlarged(pictures: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Return pictures [n, 64, 64, 3] as [n, size, size, 3], each pixel the nearest of theirs."""
     if size == pictures.shape[1]:
         return pictures
-    nearest = np.arange(size) * pictures.shape[1] // size
+    nearest = enlarged_indices(size)
     return pictures[:, nearest[:, None], nearest]
+
+
+def enlarged_indices(size: int) -> NDArray[np.intp]:
+    """Return which row or column of a dream's picture each of a larger one shows, [size]."""
+    return np.arange(size) * SIZE // size

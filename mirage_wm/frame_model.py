@@ -11,7 +11,7 @@ erases faint noise before it can grow.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -77,6 +77,12 @@ class FrameModel(nn.Module):
         super().__init__()
         self.config = config
         self.register_buffer("rewards", torch.tensor(REWARDS, dtype=torch.int32), persistent=False)
+
+    def halve(self) -> Self:
+        """Keep the weights, and compute, in fp16: for dreaming on a GPU. Sums stay in fp32."""
+        for parameter in self.parameters():
+            parameter.data = parameter.data.half()
+        return self
 
     def outputs(self, frames: Tensor, actions: Tensor, noise: Tensor | None = None) -> Prediction:
         """Predict from pixels.

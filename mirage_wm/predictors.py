@@ -27,6 +27,7 @@ from mirage_wm.weights import (
     graph_bytes,
     load_model,
     load_tensors,
+    read_card,
 )
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Predictor",
     "TorchPredictor",
     "chosen_device",
+    "load_dreamer",
     "make_predictor",
     "sampler_of",
 ]
@@ -41,6 +43,7 @@ __all__ = [
 
 SHAPE = (3, 64, 64)
 """Of a frame and its noise: channels, height, width."""
+FRAME = SHAPE[0] * SHAPE[1] * SHAPE[2]
 
 
 class Predictor(Protocol):
@@ -173,14 +176,14 @@ class OnnxPredictor:
             return change
 
         keys = self._keys.following(n) if keys is None else keys
-        noise = frame_noise(keys, np.arange(SHAPE[0] * SHAPE[1] * SHAPE[2] // 2), np)
+        noise = frame_noise(keys, np.arange(FRAME // 2), np)
         change = self._sampler.sample(denoise, noise.reshape(n, *SHAPE))
         frame = seen[:, -1] * np.float32(1 / 255) + change.transpose(0, 2, 3, 1) * np.float32(0.5)
         return frame, *first[0]
 
 
 class TorchPredictor:
-    """Runs the model in PyTorch; on a GPU in bf16."""
+    """Runs the model in PyTorch; on a GPU in fp16, as one CUDA graph for each number of dreams."""
 
     def __init__(
         self,
@@ -188,6 +191,7 @@ class TorchPredictor:
         device: str = "cpu",
         threads: int = 0,
         steps: int | None = None,
+        compiled: bool = False,
     ) -> None:
         """Load the weights.
 
@@ -196,21 +200,22 @@ class TorchPredictor:
             device: Of PyTorch, such as "cpu" or "cuda:1".
             threads: To compute with on the CPU; 0 leaves PyTorch's setting.
             steps: Evaluations of the net for a frame, of a diffusion model.
+            compiled: Compile the net for each number of dreams.
 
         Raises:
             WeightsError: If the weights cannot be used.
             MissingExtraError: Without PyTorch.
         """
         self._torch = torch = import_extra("torch", "wm", "runtime='torch'")
-        self.card, _ = load_tensors(model)
-        self._model = load_model(model, device)
-        self._index, self._keys = None, Keys()
-        if (sampler := sampler_of(self.card, steps)) is not None:
-            self._model.sampler = sampler  # type: ignore[union-attr]
-            half = SHAPE[0] * SHAPE[1] * SHAPE[2] // 2
-            self._index = torch.arange(half, device=device)
-        self.context = self._model.config.context
+        from mirage_wm.cuda_graph import Graphs
+
+        self.card = read_card(model)
         self.device = torch.device(device)
+        self._model = load_dreamer(model, device, steps)
+        self.context = self._model.config.context
+        self._draws, self._keys = self.card.kind == "diffusion", Keys()
+        self._index = torch.arange(FRAME // 2, device=device)
+        self._predict = Graphs(self._step, self.device, compiled=compiled)
         if threads and self.device.type == "cpu":
             torch.set_num_threads(threads)
 
@@ -230,24 +235,36 @@ class TorchPredictor:
         self, seen: Any, actions: NDArray[np.int64], keys: NDArray[np.int64] | None = None
     ) -> tuple[Any, NDArray[np.int32], NDArray[np.bool_]]:
         """See `Predictor.predict`."""
-        frame, reward, terminated = self._model.judged(self.outputs(seen, actions, keys))
-        return frame, reward.cpu().numpy(), terminated.cpu().numpy()
+        frame, reward, terminated = self._predict(seen, *self._given(actions, keys))
+        return frame.clone(), reward.cpu().numpy(), terminated.cpu().numpy()
 
     def outputs(
         self, seen: Any, actions: NDArray[np.int64], keys: NDArray[np.int64] | None = None
     ) -> Any:
         """Return a `mirage_wm.frame_model.Prediction`."""
-        torch = self._torch
-        given = [seen, torch.from_numpy(actions).to(self.device)]
-        if self._index is not None:
-            keys = self._keys.following(len(actions)) if keys is None else keys
-            noise = frame_noise(torch.from_numpy(keys).to(self.device), self._index, torch)
-            given.append(noise.view(-1, *SHAPE))
-        with (
-            torch.no_grad(),
-            torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"),
-        ):
-            return self._model.outputs(*given)
+        with self._torch.no_grad():
+            return self._outputs(seen, *self._given(actions, keys))
+
+    def _given(self, actions: NDArray[np.int64], keys: NDArray[np.int64] | None) -> list[Any]:
+        keys = self._keys.following(len(actions)) if keys is None else keys
+        return [self._torch.from_numpy(array).to(self.device) for array in (actions, keys)]
+
+    def _outputs(self, seen: Any, actions: Any, keys: Any) -> Any:
+        noise = None
+        if self._draws:
+            noise = frame_noise(keys, self._index, self._torch).view(-1, *SHAPE)
+        return self._model.outputs(seen, actions, noise)
+
+    def _step(self, seen: Any, actions: Any, keys: Any) -> tuple[Any, Any, Any]:
+        return self._model.judged(self._outputs(seen, actions, keys))
+
+
+def load_dreamer(model: str | Path, device: str, steps: int | None) -> Any:
+    """Return a model to dream with on a device, drawing frames in so many steps."""
+    dreamer = load_model(model, device)
+    if (sampler := sampler_of(read_card(model), steps)) is not None:
+        dreamer.sampler = sampler  # type: ignore[union-attr]
+    return dreamer.halve() if device != "cpu" else dreamer
 
 
 def sampler_of(card: Card, steps: int | None) -> Sampler | None:
@@ -276,6 +293,7 @@ def make_predictor(
     runtime: str = "auto",
     threads: int = 0,
     steps: int | None = None,
+    compiled: bool = False,
 ) -> Predictor:
     """Return the fastest predictor that runs here.
 
@@ -286,6 +304,7 @@ def make_predictor(
             or "torch".
         threads: To compute with on the CPU; 0 takes one for each core.
         steps: Evaluations of the net for a frame, of a diffusion model; None for the usual number.
+        compiled: On a GPU, compile the net.
 
     Raises:
         ValueError: For a device or a runtime that there is not, or weights that cannot be used.
@@ -298,7 +317,7 @@ def make_predictor(
         return OnnxPredictor(model, threads, steps)
     device = chosen_device(device)
     if device != "cpu" or runtime == "torch":
-        return TorchPredictor(model, device, threads, steps)
+        return TorchPredictor(model, device, threads, steps, compiled and device != "cpu")
     if _graph_is_there(model) and _installed("onnxruntime"):
         return OnnxPredictor(model, threads, steps)
     if _installed("torch"):

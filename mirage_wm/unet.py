@@ -120,7 +120,8 @@ class ActionEmbedding(nn.Module):
 
     def forward(self, actions: Tensor) -> Tensor:
         """Actions int64 [B, context], the oldest first -> [B, E]."""
-        return self.second(F.silu(self.first(self.keys[actions].flatten(1))))
+        pressed = self.keys[actions].flatten(1).to(self.first.weight.dtype)
+        return self.second(F.silu(self.first(pressed)))
 
 
 class LevelEmbedding(nn.Module):
@@ -138,7 +139,8 @@ class LevelEmbedding(nn.Module):
     def forward(self, level: Tensor) -> Tensor:
         """Levels float [B] -> [B, E]."""
         angle = level.float()[:, None] * self.frequencies
-        return self.second(F.silu(self.first(torch.cat([angle.cos(), angle.sin()], 1))))
+        waves = torch.cat([angle.cos(), angle.sin()], 1).to(self.first.weight.dtype)
+        return self.second(F.silu(self.first(waves)))
 
 
 class UNet(nn.Module):
@@ -187,7 +189,7 @@ class UNet(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Return the picture [B, out_channels, H, W] and the summary [B, summary]."""
         condition = F.silu(condition)
-        x = self.stem(F.pixel_unshuffle(x, 2))
+        x = self.stem(F.pixel_unshuffle(x, 2).to(self.stem.weight.dtype))
         skips = []
         for level, blocks in enumerate(self.down_blocks):
             for block in blocks:  # type: ignore[union-attr]
