@@ -116,8 +116,9 @@ class OnnxPredictor:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        # Threads that wait for the next frame of a game should sleep.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Threads look out for the next operation of a frame, and sleep between frames.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         values = [ort.OrtValue.ortvalue_from_numpy(array) for array in tensors.values()]
         options.add_external_initializers(list(tensors), values)
         try:

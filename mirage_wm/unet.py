@@ -69,12 +69,13 @@ class PixelNorm(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C, H, W] -> the same shape and dtype."""
+    def forward(self, x: Tensor, gain: Tensor | None = None) -> Tensor:
+        """[B, C, H, W] -> the same shape and dtype, times a gain [B, C, 1, 1] if there is one."""
         mean_square = x.float().square().mean(1, keepdim=True)
-        return (
-            x * torch.rsqrt(mean_square + 1e-6).to(x.dtype) * self.weight.to(x.dtype)[:, None, None]
-        )
+        weight = self.weight.to(x.dtype)[:, None, None]
+        if gain is not None:
+            weight = weight * gain
+        return x * torch.rsqrt(mean_square + 1e-6).to(x.dtype) * weight
 
 
 class ResidualBlock(nn.Module):
@@ -95,7 +96,7 @@ class ResidualBlock(nn.Module):
         """[B, C, H, W] and [B, E] -> [B, C, H, W]."""
         scale, shift = self.film(condition)[:, :, None, None].chunk(2, 1)
         h = self.conv1(F.silu(self.norm1(x)))
-        h = self.conv2(F.silu(self.norm2(h) * (1 + scale) + shift))
+        h = self.conv2(F.silu(self.norm2(h, 1 + scale) + shift))
         return x + h
 
 
