@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mirage_env.arena import ARENA_DTYPE, TERMINATED, TRUNCATED
+from mirage_env.arena import TERMINATED, TRUNCATED
 from mirage_env.simulator import ENDED_SNAPSHOT, Autoreset
 from mirage_wm.cuda_graph import Graphs
 from mirage_wm.dream import SIZE, DreamState, enlarged_indices
+from mirage_wm.fields import Fields
 from mirage_wm.frame_model import FrameModel
 from mirage_wm.noise import frame_noise, stream_keys
 from mirage_wm.weights import Card
@@ -58,6 +59,7 @@ class DeviceOpenings:
     def __init__(self, world: Any, context: int) -> None:
         """Use a `mirage_env.backends.cuda_world.CudaWorld`, or what behaves as one."""
         self._world, self._context = world, context
+        self._arenas = Fields(world.arenas)
         self._idle = torch.zeros(world.num_envs, dtype=torch.int64, device=world.device)
 
     def begin(self, seed: Tensor, episode: Tensor) -> Tensor:
@@ -67,12 +69,10 @@ class DeviceOpenings:
             seed: int64 [num_envs], the bits of uint64.
             episode: int64 [num_envs].
         """
-        world, n = self._world, len(seed)
-        records = world.arenas.view(torch.uint8)
-        for name, value in (("seed", seed), ("episode", (episode - 1).to(torch.int32))):
-            place, size = _place(name), value.element_size()
-            records[:, place : place + size] = value[:, None].contiguous().view(torch.uint8)
-        records[:, _place("ended")] = TERMINATED
+        world, arenas, n = self._world, self._arenas, len(seed)
+        arenas["seed"].copy_(seed)
+        arenas["episode"].copy_(episode - 1)
+        arenas["ended"].fill_(TERMINATED)
         frames = seed.new_empty((self._context, n, SIZE, SIZE, 3), dtype=torch.uint8)
         for frame in frames:
             world.step(self._idle, frame)
@@ -339,8 +339,3 @@ class DeviceDream:
 def _where(mask: Tensor, one: Tensor, other: Tensor) -> Tensor:
     """Return rows of one where the mask [n] is True, of the other elsewhere."""
     return torch.where(mask.view(-1, *[1] * (one.ndim - 1)), one, other)
-
-
-def _place(name: str) -> int:
-    fields: Any = ARENA_DTYPE.fields
-    return fields[name][1]

@@ -1,8 +1,10 @@
-"""Random numbers of a dream: a hash of who dreams and when, not a stream that is used up.
+"""Random numbers that are a hash of who wants them and when, not a stream that is used up.
 
 The noise of a frame is decided by the dream's seed, episode and tick alone. So a dream repeats
 exactly, whatever else is dreamt beside it in the batch, and a copy of it at a tick dreams on as the
-original does. The mixing is the game's own (`docs/rules.md`, random).
+original does. The players of the training data draw from it too: what an arena plays does not
+depend on how many there are, or on which device. The mixing is the game's own (`docs/rules.md`,
+random).
 
 The same lines run on arrays of numpy and on tensors: both wrap integers of 64 bits, of which 32 are
 used.
@@ -13,7 +15,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["frame_noise", "stream_keys"]
+__all__ = ["frame_noise", "stream_keys", "uniform"]
 
 WORD = 0xFFFFFFFF
 
@@ -33,6 +35,11 @@ def stream_keys(seed: Any, episode: Any, tick: Any) -> Any:
     for word in (seed & WORD, seed >> 32 & WORD, episode & WORD, tick & WORD):
         h = mix((h ^ word) + 0x9E3779B9 & WORD)
     return h
+
+
+def uniform(keys: Any, site: int, xp: Any) -> Any:
+    """Return a number from 0 to 1, float32 [B], for each key; another one for each site."""
+    return _unit(mix((keys ^ mix(site + 0x9E3779B9 & WORD)) + 0x9E3779B9 & WORD), xp)
 
 
 def frame_noise(keys: Any, index: Any, xp: Any) -> Any:

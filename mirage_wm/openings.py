@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirage_env.rules import Rules
-from mirage_wm.recorder import make_simulator
+from mirage_wm.simulators import make_simulator
 
 __all__ = ["Openings"]
 

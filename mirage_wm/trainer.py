@@ -10,12 +10,14 @@ from typing import Any
 
 import torch
 
+from mirage_env.rules import Rules
 from mirage_wm.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from mirage_wm.models import kind_of, make_model
 from mirage_wm.objectives import Dreams, Objective
 from mirage_wm.predictors import chosen_device
 from mirage_wm.recorder import Recorder
 from mirage_wm.schedule import Stage
+from mirage_wm.simulators import make_simulator, make_world
 from mirage_wm.train_config import TrainConfig
 from mirage_wm.weights import load_model, save_weights
 from mirage_wm.windows import WindowStore
@@ -74,6 +76,7 @@ class Trainer:
             burn_in=0 if state else config.data.burn_in,
             threads=config.data.threads,
             rules=config.rules,
+            simulator=make_simulator if config.data.play == "cpu" else self._world,
         )
         self.store = WindowStore(recorder, config.data, self.device, config.seed)
         self.step, self.progress = 0, 0.0
@@ -162,6 +165,14 @@ class Trainer:
         save_weights(
             self.config.out, self.config.name, self.average, training, self.config.unusual_rules
         )
+
+    def _world(self, arenas: int, threads: int, rules: Rules | None) -> Any:
+        if self.device.type != "cuda":
+            raise ValueError(
+                "--data.play gpu needs a GPU to train on: this run is on the CPU, so take "
+                "--data.play cpu"
+            )
+        return make_world(arenas, f"cuda:{self.device.index or 0}", rules)
 
     def _resumes(self) -> bool:
         """Return whether there is a checkpoint to go on from, where that is wanted."""

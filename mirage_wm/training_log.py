@@ -48,6 +48,7 @@ class TrainingLog:
 
     def __init__(self, config: TrainConfig, step: int) -> None:
         self.config, self.step, self.since = config, step, time.monotonic()
+        self.waited = 0.0
         config.out.mkdir(parents=True, exist_ok=True)
         self.file = (config.out / "log.csv").open("a", newline="")
         self.board = None
@@ -75,10 +76,10 @@ class TrainingLog:
             "error": error,
             "norm": norm,
             "windows_per_second": (trainer.step - self.step) * self.config.batch / seconds,
-            "waited_share": trainer.store.waited / seconds,
+            "waited_share": (trainer.store.waited - self.waited) / seconds,
             **(validate(trainer, watched) if watched else {}),
         }
-        trainer.store.waited = 0.0
+        self.waited = trainer.store.waited
         writer = csv.DictWriter(self.file, row)
         if self.file.tell() == 0:
             writer.writeheader()

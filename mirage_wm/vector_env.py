@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from mirage_env import checks
 from mirage_env.errors import refuse_keywords
 from mirage_env.observations import picture_space
-from mirage_env.rules import Rules, tuning
-from mirage_env.simulator import Autoreset, SimulatorConfig
+from mirage_env.rules import Rules
+from mirage_env.simulator import Autoreset
 from mirage_env.world_vector_env import OUTPUTS, RENDER_MODES, TICKS_PER_SECOND, WorldVectorEnv
 from mirage_wm.dream import SIZE, Dream
 from mirage_wm.predictors import chosen_device, load_dreamer, make_predictor
+from mirage_wm.simulators import make_world
 from mirage_wm.weights import read_card
 
 __all__ = ["DreamVectorEnv"]
@@ -178,14 +179,10 @@ def _dream_on_device(
     how: dict[str, Any],
 ) -> Any:
     """Return dreams whose results stay on a GPU, with the simulator of their openings beside."""
-    from mirage_env import backends
     from mirage_wm.device_dream import DeviceDream, DeviceOpenings
 
     dreamer = load_dreamer(model, device, steps)
-    config = SimulatorConfig(
-        tuning=np.tile(np.array(tuning(rules), np.int32), (num_envs, 1)), device=device
-    )
-    openings = DeviceOpenings(backends.make("cuda", config, tensors=True), dreamer.config.context)
+    openings = DeviceOpenings(make_world(num_envs, device, rules), dreamer.config.context)
     return DeviceDream(num_envs, dreamer, read_card(model), openings, compiled=compiled, **how)
 
 

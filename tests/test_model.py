@@ -10,10 +10,10 @@ import torch
 from small_models import SMALL, lively_model
 
 from mirage_wm.objects import ship_shown
-from mirage_wm.recorder import make_simulator
 from mirage_wm.regression import Regression, to_context, to_pixels
 from mirage_wm.rewards import ENDS, REWARDS, reward_class
 from mirage_wm.scores import BEST_PSNR, frame_errors, psnr, score
+from mirage_wm.simulators import make_simulator
 from mirage_wm.unet import UNetConfig
 
 
