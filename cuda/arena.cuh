@@ -44,6 +44,12 @@ struct Tuning {
     int32_t thrust, rock_speed, wave_first, cooldown, split_random;
 };
 
+// table[size] of a table by the size of a rock: by selections, since lanes differ in their sizes.
+HD int by_size(const int (&table)[4], int size) {
+    const int small_or_none = size == 1 ? table[1] : table[0];
+    return size == 3 ? table[3] : size == 2 ? table[2] : small_or_none;
+}
+
 struct Vector {
     int32_t x, y;
 };
@@ -60,27 +66,6 @@ struct Bullet {
     int32_t vx, vy;
     uint8_t life;
 };
-
-HD Rock get_rock(const Objects &o, int i) {
-    return {o.rock_x[i],    o.rock_y[i],     o.rock_vx[i],  o.rock_vy[i],
-            o.rock_size[i], o.rock_angle[i], o.rock_spin[i]};
-}
-
-HD void put_rock(Objects &o, int i, const Rock &rock) {
-    o.rock_x[i] = rock.x, o.rock_y[i] = rock.y;
-    o.rock_vx[i] = rock.vx, o.rock_vy[i] = rock.vy;
-    o.rock_size[i] = rock.size, o.rock_angle[i] = rock.angle, o.rock_spin[i] = rock.spin;
-}
-
-HD Bullet get_bullet(const Objects &o, int i) {
-    return {o.bullet_x[i], o.bullet_y[i], o.bullet_vx[i], o.bullet_vy[i], o.bullet_life[i]};
-}
-
-HD void put_bullet(Objects &o, int i, const Bullet &bullet) {
-    o.bullet_x[i] = bullet.x, o.bullet_y[i] = bullet.y;
-    o.bullet_vx[i] = bullet.vx, o.bullet_vy[i] = bullet.vy;
-    o.bullet_life[i] = bullet.life;
-}
 
 // An empty slot is zero in every field, so that equal games have equal states.
 HD Rock no_rock() { return Rock{}; }

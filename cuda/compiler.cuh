@@ -1,54 +1,17 @@
-// What differs between the host's compiler and nvcc, and the lanes that run an arena.
+// What differs between the host's compiler and nvcc.
 #pragma once
 #include <cstdint>
 
 #ifdef __CUDACC__
 #define HD __device__ __forceinline__
-// In global memory, which the first-level cache serves: lanes look up different entries, and constant
-// memory would answer them one after another.
+// In global memory, which the first-level cache serves: lanes look up different entries, and
+// constant memory would answer them one after another.
 #define TABLE __device__ constexpr
 #else
 #define HD inline __attribute__((always_inline))
 #define TABLE constexpr
 #endif
 #define CONSTANT constexpr
-
-// The rules are written over lanes: lane i works on rock i, bullet i or sprite i. A driver passes
-// one of two kinds, and a rule does not know which:
-//   each(n, f)   f(i) for every i < n, whatever the order
-//   where(n, f)  the set of i < n for which f(i) holds, as bits
-//   once(f)      f() a single time
-// After each() and once(), what they wrote can be read by all.
-
-#ifdef __CUDACC__
-struct Warp { // the 32 threads of a warp, one lane each; n is at most 32
-    int lane;
-    template <class F> HD void each(int n, F f) const {
-        if (lane < n) f(lane);
-        __syncwarp();
-    }
-    template <class F> HD uint32_t where(int n, F f) const {
-        return __ballot_sync(0xffffffffu, lane < n && f(lane));
-    }
-    template <class F> HD void once(F f) const {
-        __syncwarp();
-        if (lane == 0) f();
-        __syncwarp();
-    }
-};
-#else
-struct Serial { // one thread is all the lanes
-    template <class F> HD void each(int n, F f) const {
-        for (int i = 0; i < n; i++) f(i);
-    }
-    template <class F> HD uint32_t where(int n, F f) const {
-        uint32_t bits = 0;
-        for (int i = 0; i < n; i++) bits |= uint32_t(bool(f(i))) << i;
-        return bits;
-    }
-    template <class F> HD void once(F f) const { f(); }
-};
-#endif
 
 HD int lowest(uint32_t bits) { // the place of the lowest bit that is set; bits is not 0
 #ifdef __CUDACC__

@@ -13,7 +13,7 @@ struct Batch {
     const void *actions;          // int32 or int64 [T, N]
     float *reward;                // [T, N]
     bool *flags;                  // [T, 3, N]: terminated, truncated, begun
-    int64_t *infos;               // [T, 4, N]: score, lives, wave, tick
+    int4 *infos;                  // [T, N]: score, lives, wave, tick
     uint8_t *frames;              // [T, N, SIZE, SIZE, CHANNELS], or null
     float *vectors;               // [T, N, VECTOR], or null
     const float *cosines;         // [2, 256]: cosines and sines of 1/256 turns
@@ -31,11 +31,63 @@ HD int action_of(const Batch &b, size_t at, bool counts, Warp warp) {
     return 0;
 }
 
-HD void load(const Arena &from, Arena &to, Warp warp) {
-    const uint32_t *source = reinterpret_cast<const uint32_t *>(&from);
-    uint32_t *target = reinterpret_cast<uint32_t *>(&to);
-    for (int i = warp.lane; i < ARENA_WORDS; i += 32) target[i] = source[i];
-    __syncwarp();
+// Rocks and bullets stand side by side in a record, so that lane i finds its object at place i.
+HD LaneObject load(const Objects &o, Warp warp) {
+    const int i = warp.lane, rock = i < ROCK_SLOTS;
+    return {o.rock_x[i],
+            o.rock_y[i],
+            o.rock_vx[i],
+            o.rock_vy[i],
+            o.rock_size[i],
+            rock ? o.rock_angle[i] : uint8_t(0),
+            rock ? o.rock_spin[i] : int8_t(0)};
+}
+
+// What has not changed need not be written: `was` is what stands there.
+HD void store(const LaneObject &now, const LaneObject &was, Objects &o, Warp warp) {
+    const int i = warp.lane;
+    if (now.x != was.x) o.rock_x[i] = now.x;
+    if (now.y != was.y) o.rock_y[i] = now.y;
+    if (now.vx != was.vx) o.rock_vx[i] = now.vx;
+    if (now.vy != was.vy) o.rock_vy[i] = now.vy;
+    if (now.size != was.size) o.rock_size[i] = now.size;
+    if (i < ROCK_SLOTS && now.angle != was.angle) o.rock_angle[i] = now.angle;
+    if (i < ROCK_SLOTS && now.spin != was.spin) o.rock_spin[i] = now.spin;
+}
+
+constexpr int CORE_CHUNKS = sizeof(Core) / 16;
+static_assert(sizeof(Core) % 16 == 0 && sizeof(Objects) % 16 == 0, "a core is read in chunks");
+
+HD Core load(const Core &from) {
+    union {
+        uint4 chunks[CORE_CHUNKS];
+        Core core;
+    } read = {};
+    for (int k = 0; k < CORE_CHUNKS; k++) {
+        read.chunks[k] = reinterpret_cast<const uint4 *>(&from)[k];
+    }
+    return read.core;
+}
+
+HD void store(const Core &now, Core &to, Warp warp) {
+    union {
+        Core core;
+        uint4 chunks[CORE_CHUNKS];
+    } written = {now};
+    if (warp.lane != 0) return;
+    for (int k = 0; k < CORE_CHUNKS; k++) { reinterpret_cast<uint4 *>(&to)[k] = written.chunks[k]; }
+}
+
+HD void store(const LaneObject &object, const Core &core, Arena &to, Warp warp) {
+    LaneObject other = {~object.x, ~object.y, ~object.vx, ~object.vy};
+    other.size = uint8_t(~object.size), other.angle = uint8_t(~object.angle);
+    other.spin = int8_t(~object.spin);
+    store(object, other, to.objects, warp);
+    store(core, to.core, warp);
+}
+
+HD int4 infos_of(const Core &core) {
+    return {int(core.score), core.lives, int(core.wave), int(core.tick)};
 }
 
 enum class See { NOTHING, VECTORS, PICTURES };
@@ -43,62 +95,52 @@ enum class See { NOTHING, VECTORS, PICTURES };
 // Steps arenas and shows them. PARTS warps share the pictures of an arena: each of them steps it,
 // which costs less than to wait for one, and the first writes what came of it.
 template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
-    __shared__ Arena arenas[WARPS];
     __shared__ Scratch scratches[see == See::PICTURES ? WARPS : 1];
     const Warp warp = {int(threadIdx.x) & 31};
     const int w = int(threadIdx.x) / 32, part = PARTS == 1 ? 0 : w;
     const int i = PARTS == 1 ? int(blockIdx.x) * WARPS + w : int(blockIdx.x);
     if (i >= b.num_envs) return;
-    Arena &arena = see == See::PICTURES ? scratches[w].arena : arenas[w];
     const size_t n = size_t(b.num_envs);
 
-    constexpr int WORDS = ARENA_WORDS / 32; // for each lane
-    uint32_t before[WORDS];
-    uint32_t *home = reinterpret_cast<uint32_t *>(&b.arenas[i]) + warp.lane;
-    uint32_t *here = reinterpret_cast<uint32_t *>(&arena) + warp.lane;
-    for (int k = 0; k < WORDS; k++) here[32 * k] = before[k] = home[32 * k];
-    if (PARTS > 1) __syncthreads(); // All have read it before one writes it back.
-    __syncwarp();
-    Core core = arena.core; // the same in every lane
+    Arena &home = b.arenas[i];
+    const LaneObject before = load(home.objects, warp);
+    LaneObject object = before;
+    Core core = load(home.core); // the same in every lane
     const Tuning tuning = b.tuning[i];
+    if (PARTS > 1) __syncthreads(); // All have read it before one writes it back.
 
     for (int t = 0; t < (MANY ? b.steps : 1); t++) {
         const size_t at = n * t + i;
         const int action = action_of(b, at, part == 0, warp);
-        const Outcome outcome = step(arena.objects, core, tuning, b.pace, action, warp, [&] {
-            warp.once([&] { arena.core = core; });
-            if (part == 0) load(arena, b.final_arenas[i], warp);
+        const Outcome outcome = step(object, core, tuning, b.pace, action, warp, [&] {
+            if (part == 0) store(object, core, b.final_arenas[i], warp);
         });
-        warp.once([&] {
-            arena.core = core;
-            if (part != 0) return;
+        if (part == 0 && warp.lane == 0) {
             bool *flags = b.flags + 3 * n * t + i;
-            int64_t *infos = b.infos + 4 * n * t + i;
             b.reward[at] = float(outcome.points);
             flags[0] = outcome.terminated, flags[n] = outcome.truncated;
             flags[2 * n] = outcome.begun;
-            infos[0] = core.score, infos[n] = core.lives;
-            infos[2 * n] = core.wave, infos[3 * n] = core.tick;
-        });
-        if (part == 0 && !MANY) { // What has not changed need not be written.
-            for (int k = 0; k < WORDS; k++) {
-                const uint32_t now = here[32 * k];
-                if (now != before[k]) home[32 * k] = now;
-            }
+            b.infos[at] = infos_of(core);
+        }
+        if (part == 0 && !MANY) {
+            store(object, before, home.objects, warp);
+            store(core, home.core, warp);
         }
         if (see == See::VECTORS) {
-            write_vector(arena.objects, core, b.cosines, b.vectors + VECTOR * at, warp);
+            write_vector(object, core, b.cosines, b.vectors + VECTOR * at, warp);
         }
         if (see == See::PICTURES) {
             uint8_t *image = b.frames + size_t(FRAME_BYTES) * at;
-            draw_picture(scratches[w], core, tuning, image, part, PARTS, warp);
+            draw_picture(scratches[w], object, core, tuning, image, part, PARTS, warp);
         }
     }
-    if (part == 0 && MANY) load(arena, b.arenas[i], warp);
+    if (part == 0 && MANY) store(object, core, home, warp);
 }
-static_assert(ARENA_WORDS % 32 == 0, "each lane carries as many words of an arena");
 
-#define KERNEL extern "C" __global__ void __launch_bounds__(32 * WARPS, 8)
+#ifndef BLOCKS
+#define BLOCKS 8
+#endif
+#define KERNEL extern "C" __global__ void __launch_bounds__(32 * WARPS, BLOCKS)
 
 KERNEL step_drawing(Batch b) { run<1, false, See::PICTURES>(b); }
 KERNEL step_drawing_shared(Batch b) { run<WARPS, false, See::PICTURES>(b); }
@@ -132,13 +174,14 @@ KERNEL show_arenas(Shown s) {
     uint32_t bits = __ballot_sync(0xffffffffu, wanted);
     for (; bits != 0; bits &= bits - 1) {
         const size_t i = size_t(first + lowest(bits));
-        load(s.arenas[i], scratch.arena, warp);
-        const Core core = scratch.arena.core;
-        if (s.vectors != nullptr)
-            write_vector(scratch.arena.objects, core, s.cosines, s.vectors + VECTOR * i, warp);
-        else
-            draw_picture(scratch, core, s.tuning[i], s.frames + FRAME_BYTES * i, 0, 1, warp);
-        __syncwarp();
+        const LaneObject object = load(s.arenas[i].objects, warp);
+        const Core core = load(s.arenas[i].core);
+        if (s.vectors != nullptr) {
+            write_vector(object, core, s.cosines, s.vectors + VECTOR * i, warp);
+        } else {
+            uint8_t *image = s.frames + FRAME_BYTES * i;
+            draw_picture(scratch, object, core, s.tuning[i], image, 0, 1, warp);
+        }
     }
 }
 
@@ -158,15 +201,14 @@ HD Paint paint_any(const Sprite &s, float dx, float dy) {
 }
 
 KERNEL draw_arenas(Pictures p) {
-    __shared__ Arena arena;
     __shared__ Sprite list[MAX_SPRITES];
     __shared__ int count_of_sprites;
     const Warp warp = {int(threadIdx.x) & 31};
     const View view = view_of(p.size);
     const size_t i = p.indices != nullptr ? size_t(p.indices[blockIdx.x]) : blockIdx.x;
     if (threadIdx.x < 32) {
-        load(p.arenas[i], arena, warp);
-        const int n = sprites(arena.objects, arena.core, p.tuning[i], view, list, warp);
+        const LaneObject object = load(p.arenas[i].objects, warp);
+        const int n = sprites(object, load(p.arenas[i].core), p.tuning[i], view, list, warp);
         if (warp.lane == 0) count_of_sprites = n;
     }
     __syncthreads();
@@ -204,27 +246,21 @@ struct Beginning {
 };
 
 KERNEL reset_arenas(Beginning b) {
-    __shared__ Arena scratch[WARPS];
     const Warp warp = {int(threadIdx.x) & 31};
     const int i = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32;
     if (i >= b.num_envs || (b.mask != nullptr && !b.mask[i])) return;
-    Arena &arena = scratch[threadIdx.x / 32];
-    load(b.arenas[i], arena, warp);
-    Core core = arena.core;
+    LaneObject object = {};
+    Core core = load(b.arenas[i].core);
     core.episode = b.seeds ? 0 : core.episode + 1;
     if (b.seeds) core.seed = b.seeds[i];
-    begin(arena.objects, core, b.tuning[i], warp);
-    warp.once([&] { arena.core = core; });
-    load(arena, b.arenas[i], warp);
+    begin(object, core, b.tuning[i], warp);
+    store(object, core, b.arenas[i], warp);
 }
 
-// Infos of arenas as they are, int64 [4, N].
-KERNEL inform(const Arena *arenas, int64_t *infos, int num_envs) {
-    const size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x, n = size_t(num_envs);
-    if (i >= n) return;
-    const Core &core = arenas[i].core;
-    infos[i] = core.score, infos[n + i] = core.lives;
-    infos[2 * n + i] = core.wave, infos[3 * n + i] = core.tick;
+// Infos of arenas as they are, [N].
+KERNEL inform(const Arena *arenas, int4 *infos, int num_envs) {
+    const int i = int(blockIdx.x * blockDim.x + threadIdx.x);
+    if (i < num_envs) infos[i] = infos_of(arenas[i].core);
 }
 
 // A hash of each arena's state.
@@ -245,12 +281,14 @@ struct Stacking {
     void *ring;        // [depth, N, length]; layer `newest` holds the newest
     const bool *begun; // [N] or null: where an episode began, its first stands for those before
     const void *last;  // [N, length], or null: stands for the newest, and the ring stays as it is
+    const bool *ended; // [N] or null: only these are stacked
     void *out;         // [N, depth, length]
     int depth, newest, length, num_envs;
 };
 
 template <class T> HD void stack(const Stacking &s) {
     const size_t i = blockIdx.x, n = size_t(s.num_envs), length = size_t(s.length);
+    if (s.ended != nullptr && !s.ended[i]) return;
     const bool begun = s.begun != nullptr && s.begun[i];
     T *ring = static_cast<T *>(s.ring) + length * i;
     T *out = static_cast<T *>(s.out) + length * s.depth * i;

@@ -1,6 +1,6 @@
 // Random numbers without a generator: a hash of who asks, when and what for.
 #pragma once
-#include "arena.cuh"
+#include "lanes.cuh"
 
 enum class Site : uint32_t { // the places in the rules that draw
     SHIP_X,

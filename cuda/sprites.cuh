@@ -10,11 +10,11 @@ HD Vector box(uint32_t x, int extent, const View &view, float &offset) {
     return {first, (2 * extent * view.size >> 16) + 1};
 }
 
-HD Sprite rock_sprite(const Objects &objects, const Core &core, int i, const View &view) {
-    const int size = objects.rock_size[i], angle = objects.rock_angle[i];
+HD Sprite rock_sprite(const Rock &rock, const Core &core, const View &view) {
+    const int size = rock.size, angle = rock.angle;
     const bool ghost = core.wave_timer > 0;
-    Sprite s = sprite_at(Kind(size), objects.rock_x[i], objects.rock_y[i], ROCK_EXTENT[size], view);
-    float radius = units(ROCK_EXTENT[size]);
+    Sprite s = sprite_at(Kind(size), rock.x, rock.y, by_size(ROCK_EXTENT, size), view);
+    float radius = units(by_size(ROCK_EXTENT, size));
     if (ghost) {
         const int grown = WAVE_TICKS + GHOST_START - core.wave_timer;
         radius = radius * (float(grown) / float(WAVE_TICKS + GHOST_START));
@@ -28,10 +28,10 @@ HD Sprite rock_sprite(const Objects &objects, const Core &core, int i, const Vie
     return s;
 }
 
-HD Sprite bullet_sprite(const Objects &objects, int i, const View &view) {
-    Sprite s = ring_sprite(Kind::BULLET, objects.bullet_x[i], objects.bullet_y[i], BULLET_EXTENT,
-                           0.0f, units(BULLET_DISC), view);
-    const int alpha = BULLET_ALPHA[0] + BULLET_ALPHA[1] * objects.bullet_life[i];
+HD Sprite bullet_sprite(const Bullet &bullet, const View &view) {
+    Sprite s = ring_sprite(Kind::BULLET, bullet.x, bullet.y, BULLET_EXTENT, 0.0f,
+                           units(BULLET_DISC), view);
+    const int alpha = BULLET_ALPHA[0] + BULLET_ALPHA[1] * bullet.life;
     s.alpha = uint16_t(alpha < 256 ? alpha : 256);
     paint_in(s, BULLET_COLOUR);
     return s;
@@ -79,28 +79,33 @@ HD Sprite halo_sprite(const Core &ship, const View &view) {
 // Fills `list` in the order of drawing (large, medium, small rocks, bullets, flame, hull, gun,
 // halo); returns how many.
 template <class Lanes>
-HD int sprites(const Objects &objects, const Core &core, const Tuning &tuning, const View &view,
-               Sprite *list, Lanes lanes) {
-    int n = 0;
-    for (int size = 3; size > 0; size--) {
-        const uint32_t rocks =
-            lanes.where(ROCK_SLOTS, [&](int i) { return objects.rock_size[i] == size; });
-        lanes.each(ROCK_SLOTS, [&](int i) {
-            if (rocks >> i & 1)
-                list[n + count(rocks & ((1u << i) - 1))] = rock_sprite(objects, core, i, view);
-        });
-        n += count(rocks);
-    }
-    const uint32_t bullets =
-        lanes.where(BULLET_SLOTS, [&](int i) { return objects.bullet_life[i] != 0; });
-    lanes.each(BULLET_SLOTS, [&](int i) {
-        if (bullets >> i & 1)
-            list[n + count(bullets & ((1u << i) - 1))] = bullet_sprite(objects, i, view);
+HD int sprites(const typename Lanes::Objects &objects, const Core &core, const Tuning &tuning,
+               const View &view, Sprite *list, Lanes lanes) {
+    int n = 0, place = 0;
+    const uint32_t all = lanes.rocks_where([&](int i) { return get_rock(objects, i).size != 0; });
+    const uint32_t large = lanes.rocks_where([&](int i) { return get_rock(objects, i).size == 3; });
+    const uint32_t medium =
+        lanes.rocks_where([&](int i) { return get_rock(objects, i).size == 2; });
+    lanes.rocks([&](int i) {
+        const Rock rock = get_rock(objects, i);
+        const uint32_t before = (1u << i) - 1;
+        if (rock.size == 3) place = count(large & before);
+        if (rock.size == 2) place = count(large) + count(medium & before);
+        if (rock.size == 1) place = count(large | medium) + count(all & ~large & ~medium & before);
+        if (rock.size != 0) list[place] = rock_sprite(rock, core, view);
     });
-    n += count(bullets);
+    n = count(all);
+    const uint32_t flying =
+        lanes.bullets_where([&](int i) { return get_bullet(objects, i).life != 0; });
+    lanes.bullets([&](int i) {
+        const Bullet bullet = get_bullet(objects, i);
+        if (bullet.life != 0)
+            list[n + count(flying & ((1u << i) - 1))] = bullet_sprite(bullet, view);
+    });
+    n += count(flying);
     const bool ship = alive(core), flame = ship && core.thrusting, gun = ship && core.cooldown > 0;
     const bool halo = core.dying > 0 || (ship && core.shield > 0);
-    lanes.once([&] {
+    lanes.each(1, [&](int) {
         int k = n;
         if (flame) list[k++] = flame_sprite(core, view);
         if (ship) list[k++] = hull_sprite(core, view);

@@ -8,11 +8,11 @@ struct Outcome {
 };
 
 template <class Lanes>
-HD void begin(Objects &objects, Core &core, const Tuning &tuning, Lanes lanes) {
+HD void begin(typename Lanes::Objects &objects, Core &core, const Tuning &tuning, Lanes lanes) {
     const uint32_t episode = core.episode;
     const uint64_t seed = core.seed;
-    lanes.each(ROCK_SLOTS, [&](int i) { put_rock(objects, i, no_rock()); });
-    lanes.each(BULLET_SLOTS, [&](int i) { put_bullet(objects, i, no_bullet()); });
+    lanes.rocks([&](int i) { put_rock(objects, i, no_rock()); });
+    lanes.bullets([&](int i) { put_bullet(objects, i, no_bullet()); });
     core = Core{};
     core.episode = episode, core.seed = seed;
     core.ship_x = draw(core, Site::SHIP_X, 0), core.ship_y = draw(core, Site::SHIP_Y, 0);
@@ -24,60 +24,60 @@ HD void begin(Objects &objects, Core &core, const Tuning &tuning, Lanes lanes) {
 // Bullets against rocks; returns the points. A slot is dealt with once a tick: what a shot makes is
 // out of reach of the other shots.
 template <class Lanes>
-HD int strike(Objects &objects, const Core &core, const Tuning &tuning, Lanes lanes) {
+HD int strike(typename Lanes::Objects &objects, const Core &core, const Tuning &tuning,
+              Lanes lanes) {
     int points = 0;
     uint32_t done = 0;
-    uint32_t flying = lanes.where(BULLET_SLOTS, [&](int i) { return objects.bullet_life[i] != 0; });
+    uint32_t flying = lanes.bullets_where([&](int i) { return get_bullet(objects, i).life != 0; });
     for (; flying != 0; flying &= flying - 1) {
         const int shot = lowest(flying);
-        const Bullet bullet = get_bullet(objects, shot);
-        const uint32_t struck = lanes.where(ROCK_SLOTS, [&](int i) {
-            const int size = objects.rock_size[i];
-            return size != 0 && (done >> i & 1) == 0 &&
-                   touches(objects.rock_x[i], objects.rock_y[i], bullet.x, bullet.y,
-                           ROCK_REACH[size] + BULLET_REACH);
+        const Bullet bullet = lanes.bullet(objects, shot);
+        const uint32_t struck = lanes.rocks_where([&](int i) {
+            const Rock rock = get_rock(objects, i);
+            return rock.size != 0 && (done >> i & 1) == 0 &&
+                   touches(rock.x, rock.y, bullet.x, bullet.y,
+                           by_size(ROCK_REACH, rock.size) + BULLET_REACH);
         });
         if (struck == 0) continue;
         const int slot = lowest(struck);
-        const Rock rock = get_rock(objects, slot);
-        points += ROCK_POINTS[rock.size];
+        const Rock rock = lanes.rock(objects, slot);
+        points += by_size(ROCK_POINTS, rock.size);
         done |= 1u << slot;
         if (rock.size == 1) {
-            lanes.once([&] { put_rock(objects, slot, no_rock()); });
+            lanes.set_rock(objects, slot, no_rock());
         } else {
             const Vector apart = kick(core, tuning, slot, rock, bullet);
             const int other =
-                lowest(lanes.where(ROCK_SLOTS, [&](int i) { return objects.rock_size[i] == 0; }));
+                lowest(lanes.rocks_where([&](int i) { return get_rock(objects, i).size == 0; }));
             done |= 1u << other;
-            lanes.once([&] {
-                put_rock(objects, slot, fragment(rock, apart, +1));
-                put_rock(objects, other, fragment(rock, apart, -1));
-            });
+            lanes.set_rock(objects, slot, fragment(rock, apart, +1));
+            lanes.set_rock(objects, other, fragment(rock, apart, -1));
         }
-        lanes.once([&] { put_bullet(objects, shot, no_bullet()); });
+        lanes.set_bullet(objects, shot, no_bullet());
     }
     return points;
 }
 
 template <class Lanes>
-HD Outcome tick(Objects &objects, Core &core, const Tuning &tuning, int action, Lanes lanes) {
+HD Outcome tick(typename Lanes::Objects &objects, Core &core, const Tuning &tuning, int action,
+                Lanes lanes) {
     core.tick++;
     const bool terminated = clocks(core);
     steer(core, tuning, action >> 2, action >> 1 & 1);
 
     coast(core);
-    lanes.each(ROCK_SLOTS, [&](int i) {
-        if (objects.rock_size[i] != 0) put_rock(objects, i, drift(get_rock(objects, i)));
+    lanes.rocks([&](int i) {
+        if (get_rock(objects, i).size != 0) put_rock(objects, i, drift(get_rock(objects, i)));
     });
-    lanes.each(BULLET_SLOTS, [&](int i) {
-        if (objects.bullet_life[i] != 0) put_bullet(objects, i, fly(get_bullet(objects, i)));
+    lanes.bullets([&](int i) {
+        if (get_bullet(objects, i).life != 0) put_bullet(objects, i, fly(get_bullet(objects, i)));
     });
 
     if (trigger(core, action & 1)) {
         const uint32_t room =
-            lanes.where(BULLET_SLOTS, [&](int i) { return objects.bullet_life[i] == 0; });
+            lanes.bullets_where([&](int i) { return get_bullet(objects, i).life == 0; });
         if (room != 0) {
-            lanes.once([&] { put_bullet(objects, lowest(room), shoot(core)); });
+            lanes.set_bullet(objects, lowest(room), shoot(core));
             core.cooldown = uint8_t(tuning.cooldown);
         }
     }
@@ -86,10 +86,10 @@ HD Outcome tick(Objects &objects, Core &core, const Tuning &tuning, int action, 
     if (core.wave_timer == 0) {
         points = strike(objects, core, tuning, lanes);
         if (alive(core) && core.shield == 0) {
-            const uint32_t touching = lanes.where(ROCK_SLOTS, [&](int i) {
-                const int size = objects.rock_size[i];
-                return size != 0 && touches(objects.rock_x[i], objects.rock_y[i], core.ship_x,
-                                            core.ship_y, ROCK_REACH[size] + SHIP_REACH);
+            const uint32_t touching = lanes.rocks_where([&](int i) {
+                const Rock rock = get_rock(objects, i);
+                return rock.size != 0 && touches(rock.x, rock.y, core.ship_x, core.ship_y,
+                                                 by_size(ROCK_REACH, rock.size) + SHIP_REACH);
             });
             if (touching != 0) crash(core);
         }
@@ -97,7 +97,7 @@ HD Outcome tick(Objects &objects, Core &core, const Tuning &tuning, int action, 
 
     if (core.wave_timer > 0) {
         core.wave_timer--;
-    } else if (lanes.where(ROCK_SLOTS, [&](int i) { return objects.rock_size[i] != 0; }) == 0) {
+    } else if (lanes.rocks_where([&](int i) { return get_rock(objects, i).size != 0; }) == 0) {
         announce(objects, core, tuning, lanes);
     }
     core.score += uint32_t(points);
@@ -113,8 +113,8 @@ struct Pace { // how an environment steps its arenas
 // A step of an environment. `at_end` is called, in the same-step mode, when the arena is over and
 // before it begins anew.
 template <class Lanes, class AtEnd>
-HD Outcome step(Objects &objects, Core &core, const Tuning &tuning, const Pace &pace, int action,
-                Lanes lanes, AtEnd at_end) {
+HD Outcome step(typename Lanes::Objects &objects, Core &core, const Tuning &tuning,
+                const Pace &pace, int action, Lanes lanes, AtEnd at_end) {
     if (core.ended != 0) {
         if (pace.autoreset == 2) {
             return {0, (core.ended & TERMINATED) != 0, (core.ended & TRUNCATED) != 0, false};

@@ -23,11 +23,13 @@ HD Rock place(const Core &core, const Tuning &tuning, int slot, int count, int b
 }
 
 template <class Lanes>
-HD void announce(Objects &objects, Core &core, const Tuning &tuning, Lanes lanes) {
+HD void announce(typename Lanes::Objects &objects, Core &core, const Tuning &tuning, Lanes lanes) {
     core.wave++;
     const uint32_t wanted = uint32_t(tuning.wave_first) + core.wave - 1;
     const int count = wanted < uint32_t(WAVE_MOST) ? int(wanted) : WAVE_MOST;
     const int bearing = int(below(draw(core, Site::WAVE_BEARING, 0), 256));
-    lanes.each(count, [&](int i) { put_rock(objects, i, place(core, tuning, i, count, bearing)); });
+    lanes.rocks([&](int i) {
+        if (i < count) put_rock(objects, i, place(core, tuning, i, count, bearing));
+    });
     core.wave_timer = WAVE_TICKS;
 }

@@ -7,7 +7,8 @@ worlds of a GPU give new tensors, and nothing here waits for them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +20,7 @@ from mirage_env.frame_pool import FramePool
 from mirage_env.frame_stack import FrameStack
 from mirage_env.world import DeviceWorld, World
 
-__all__ = ["Arrays", "DeviceArrays", "HostArrays"]
+__all__ = ["Arrays", "DeviceArrays", "HostArrays", "LateInfos"]
 
 
 class Arrays(Protocol):
@@ -253,10 +254,13 @@ class TensorStack:
         """Write all stacks to `out` [num_envs, depth, ...]; see `FrameStack.read`."""
         self._stack(self._ring, self._newest, out, begun=begun)
 
-    def ending_with(self, last: Any, indices: None) -> Any:
-        """Return all stacks [num_envs, depth, ...] with `last` [num_envs, ...] as the newest."""
+    def ending_with(self, last: Any, ended: Any) -> Any:
+        """Return stacks [num_envs, depth, ...] with `last` [num_envs, ...] as the newest.
+
+        Where `ended`, bool [num_envs], is False they mean nothing.
+        """
         out = last.new_empty((len(last), self.depth, *last.shape[1:]))
-        self._stack(self._ring, self._newest, out, last=last)
+        self._stack(self._ring, self._newest, out, last=last, ended=ended)
         return out
 
     def stacks(self, indices: NDArray[np.intp]) -> Any:
@@ -265,3 +269,45 @@ class TensorStack:
 
     def _order(self) -> list[int]:
         return [(self._newest + 1 + d) % self.depth for d in range(self.depth)]
+
+
+class LateInfos(dict[str, Any]):
+    """Infos of a step on a GPU: a dict that is filled when it is first looked into.
+
+    Most programs drop what a step tells beside its results, and to make a tensor of each part costs
+    as much time as the launch of the step.
+    """
+
+    def __init__(self, infos: dict[str, Any], arrays: Arrays, world: DeviceWorld) -> None:
+        """Hold `infos`, and later what the world tells of its last step."""
+        super().__init__(infos)
+        told = world.step_infos()
+        self._fill: Callable[[], None] | None = lambda: super(LateInfos, self).update(
+            arrays.masked(told(), None)
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+    def _filled(self) -> None:
+        fill, self._fill = self._fill, None
+        if fill is not None:
+            fill()
+
+
+def _after_filling(name: str) -> Any:
+    method = getattr(dict, name)
+
+    @functools.wraps(method)
+    def late(self: LateInfos, *args: Any, **kwargs: Any) -> Any:
+        self._filled()
+        return method(self, *args, **kwargs)
+
+    return late
+
+
+for _name in (
+    "__contains__ __delitem__ __eq__ __getitem__ __iter__ __len__ __ne__ __or__ __repr__ "
+    "__reversed__ __setitem__ clear copy get items keys pop popitem setdefault update values"
+).split():
+    setattr(LateInfos, _name, _after_filling(_name))

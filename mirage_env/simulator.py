@@ -149,10 +149,10 @@ class Simulator(ABC):
 
     def infos(
         self, indices: NDArray[np.intp] | None = None, *, final: bool = False
-    ) -> dict[str, NDArray[np.int64]]:
+    ) -> dict[str, NDArray[np.int32]]:
         """Return `INFOS` as new arrays [n] by name, of arenas chosen as in `render`."""
         arenas = self._chosen(indices, final)
-        return {name: arenas[name].astype(np.int64) for name in INFOS}
+        return {name: arenas[name].astype(np.int32) for name in INFOS}
 
     def close(self) -> None:  # noqa: B027 (most backends hold nothing)
         """Free what the backend holds. Closing twice is fine."""

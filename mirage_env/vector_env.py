@@ -173,8 +173,9 @@ class MirageVectorEnv(WorldVectorEnv):
                 None if state else self._with_channels(observations),
                 observations if state else None,
             )
-            infos: dict[str, Any] = dict(zip(INFOS, results.infos.unbind(1), strict=True))
-            return observations, results.reward, results.terminated, results.truncated, infos
+            infos: dict[str, Any] = dict(zip(INFOS, results.infos.unbind(2), strict=True))
+            terminated, truncated, _ = results.flags.unbind(1)
+            return observations, results.reward, terminated, truncated, infos
         parts = []
         for row, out in zip(checked, observations, strict=True):
             self._advance(row, out)
@@ -271,6 +272,3 @@ class MirageVectorEnv(WorldVectorEnv):
         self, indices: NDArray[np.intp] | None, *, final: bool = False
     ) -> dict[str, Any]:
         return self.simulator.infos(indices, final=final)
-
-    def _step_info(self) -> dict[str, Any]:
-        return self.simulator.step_infos() if self._on_device else self.simulator.infos()

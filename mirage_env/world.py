@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -102,12 +103,19 @@ class DeviceWorld(World, Protocol):
 
     device: Any
 
-    def step_infos(self) -> dict[str, Any]:
-        """Return infos of the last step, new tensors [num_envs] by name."""
+    def step_infos(self) -> Callable[[], dict[str, Any]]:
+        """Return what returns the infos of the last step, [num_envs] by name, whenever called."""
         ...
 
     def stack(
-        self, ring: Any, newest: int, out: Any, *, begun: Any = None, last: Any = None
+        self,
+        ring: Any,
+        newest: int,
+        out: Any,
+        *,
+        begun: Any = None,
+        last: Any = None,
+        ended: Any = None,
     ) -> None:
         """Write stacks of observations, the oldest first, to `out` [num_envs, depth, ...].
 
@@ -118,6 +126,7 @@ class DeviceWorld(World, Protocol):
             begun: bool [num_envs]: where it is True, an episode has just begun and the newest
                 stands for all, in the ring too.
             last: [num_envs, ...]: stands for the newest; the ring then stays as it is.
+            ended: bool [num_envs]: stack only where it is True.
         """
         ...
 

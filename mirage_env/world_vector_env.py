@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mirage_env import checks
 from mirage_env.actions import NUM_ACTIONS
-from mirage_env.arrays import Arrays, DeviceArrays, HostArrays
+from mirage_env.arrays import Arrays, DeviceArrays, HostArrays, LateInfos
 from mirage_env.rules import Rules
 from mirage_env.window import Window, tiles
 from mirage_env.world import DeviceWorld, Snapshot, World
@@ -183,9 +183,12 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
             infos = self._final_info(terminated | truncated)
         if stack is not None:
             stack.read(observations, world.begun)
-        infos.update(arrays.masked(self._step_info(), None))
         if self._window is not None:
             self._show()
+        if self._on_device:
+            world = cast(DeviceWorld, world)
+            return observations, rewards, terminated, truncated, LateInfos(infos, arrays, world)
+        infos.update(arrays.masked(self._world_info(None), None))
         give = arrays.give
         return give(observations), give(rewards), give(terminated), give(truncated), give(infos)
 
@@ -278,10 +281,6 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
         """Return infos, new arrays [n] by name, of some worlds, chosen as in `World.render`."""
         return {}
 
-    def _step_info(self) -> dict[str, Any]:
-        """Return infos [num_envs] of all worlds after a step."""
-        return self._world_info(None)
-
     # What they share
 
     def _begin(self, seeds: list[int | None], mask: NDArray[np.bool_]) -> None:
@@ -311,7 +310,7 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
         if self._on_device:
             last = self._final_on_device()
             if self._stack is not None:
-                last = self._stack.ending_with(last, None)
+                last = self._stack.ending_with(last, ended)
             info = self._arrays.masked(self._world_info(None, final=True), None)
             info.update({name: ended for name in info if name.startswith("_")})
             return {

@@ -1,8 +1,8 @@
 """Kernels on a GPU: PyCUDA launches them, PyTorch owns the memory, the context and the streams.
 
-PyCUDA works in PyTorch's own context of the device (its primary context), which is made current for
-the time of a launch and not longer, so that any thread may launch and nothing is left on PyCUDA's
-stack of contexts when a thread or the process ends.
+PyCUDA works in PyTorch's own context of the device (its primary context). Where that is not current
+already it is made so for the time of a launch and not longer: any thread may launch, and nothing is
+left on PyCUDA's stack of contexts when a thread or the process ends.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Kernels:
 
     Example:
         >>> packed = struct.pack("QQi", arenas, infos, 512)  # doctest: +SKIP
-        >>> kernels.launch("inform", 4, 128, packed, torch.cuda.current_stream())  # doctest: +SKIP
+        >>> kernels.launch("inform", 4, 128, packed, kernels.current_stream())  # doctest: +SKIP
     """
 
     def __init__(self, device: Any, size: int, channels: int) -> None:
@@ -88,9 +88,12 @@ class Kernels:
             self._driver.Context.pop()
         self._around_side = self._torch.cuda.ExternalStream(self._side.handle, device=device)
         self._functions: dict[str, Any] = {}
+        # What torch.cuda.current_stream and current_device ask, without what they build around it.
+        self._raw_stream = self._torch._C._cuda_getCurrentRawStream
+        self._current_device = self._torch._C._cuda_getDevice
 
     def launch(
-        self, name: str, blocks: int | tuple[int, int], threads: int, packed: bytes, stream: Any
+        self, name: str, blocks: int | tuple[int, int], threads: int, packed: bytes, stream: int
     ) -> None:
         """Launch a kernel without waiting for it.
 
@@ -99,23 +102,47 @@ class Kernels:
             blocks: In the grid.
             threads: In a block.
             packed: Its arguments as C lays them out, packed by `struct`.
-            stream: The `torch.cuda.Stream` that it takes its place in.
+            stream: Handle of the stream that it takes its place in, as `current_stream` gives it.
         """
         function = self._functions.get(name)
         if function is None:
             function = self._functions[name] = self._module.get_function(name)
         grid = (blocks, 1) if isinstance(blocks, int) else blocks
-        self._context.push()
-        try:
-            if stream.cuda_stream == 0:
+        if stream != 0:
+            self._launch_between(function, grid, threads, packed)
+            return
+        if self._on_this_device():
+            try:
                 function._launch_kernel(grid, (threads, 1, 1), packed, 0, None)
                 return
-            # PyCUDA launches on streams of its own only: one of those goes in between.
-            self._around_side.wait_stream(stream)
-            function._launch_kernel(grid, (threads, 1, 1), packed, 0, self._side)
-            stream.wait_stream(self._around_side)
+            except self._driver.LogicError:
+                pass  # A thread in which nobody has used the GPU yet: no context is current.
+        self._in_context(function, grid, threads, packed, None)
+
+    def current_stream(self) -> int:
+        """Return the handle of PyTorch's current stream of the device; 0 is the default one."""
+        return self._raw_stream(self.device.index)
+
+    def _on_this_device(self) -> bool:
+        return self._current_device() == self.device.index
+
+    def _in_context(
+        self, function: Any, grid: tuple[int, int], threads: int, packed: bytes, stream: Any
+    ) -> None:
+        self._context.push()
+        try:
+            function._launch_kernel(grid, (threads, 1, 1), packed, 0, stream)
         finally:
             self._driver.Context.pop()
+
+    def _launch_between(
+        self, function: Any, grid: tuple[int, int], threads: int, packed: bytes
+    ) -> None:
+        """Launch in a stream of the user: PyCUDA knows its own only, so one of those steps in."""
+        stream = self._torch.cuda.current_stream(self.device)
+        self._around_side.wait_stream(stream)
+        self._in_context(function, grid, threads, packed, self._side)
+        stream.wait_stream(self._around_side)
 
     def registers(self, name: str) -> dict[str, int]:
         """Return what a kernel takes: registers and local bytes a thread, shared bytes a block."""

@@ -7,7 +7,7 @@ PyTorch's allocator in blocks of many steps, so that it can be handed out as it 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,26 +37,47 @@ _BATCH = struct.Struct("=11Q6i")  # struct Batch
 _SHOWN = struct.Struct("=7Qi4x")  # struct Shown
 _PICTURES = struct.Struct("=4Q2i")  # struct Pictures
 _BEGINNING = struct.Struct("=4Qi4x")  # struct Beginning
-_STACKING = struct.Struct("=4Q4i")  # struct Stacking
+_STACKING = struct.Struct("=5Q4i")  # struct Stacking
 _LIST = struct.Struct("=2Qi")  # two arrays and their length
 
 
-class Results(NamedTuple):
-    """What T steps of N arenas gave beside observations; without the first axis for one step.
+class Results:
+    """What T steps of N arenas gave beside observations, in memory allocated together.
 
     Attributes:
         reward: float32 [T, N].
-        terminated: bool [T, N].
-        truncated: bool [T, N].
-        begun: bool [T, N].
-        infos: int64 [T, 4, N], in the order of `INFOS`.
+        flags: bool [T, 3, N]: terminated, truncated, begun.
+        infos: int32 [T, N, 4], in the order of `INFOS`.
     """
+
+    def __init__(self, torch: Any, device: Any, steps: int, num_envs: int) -> None:
+        """Allocate them, with whatever was in that memory."""
+        self.reward = torch.empty((steps, num_envs), dtype=torch.float32, device=device)
+        self.flags = torch.empty((steps, 3, num_envs), dtype=torch.bool, device=device)
+        self.infos = torch.empty((steps, num_envs, len(INFOS)), dtype=torch.int32, device=device)
+        parts = (self.reward, self.flags, self.infos)
+        self._pointers = [part.data_ptr() for part in parts]
+        self._strides = [part[0].numel() * part.element_size() for part in parts]
+
+    def pointers(self, t: int) -> Iterator[int]:
+        """Return where step t writes its reward, flags and infos."""
+        return (p + t * stride for p, stride in zip(self._pointers, self._strides, strict=True))
+
+    def rows(self) -> Iterator[Row]:
+        """Yield each step in turn. Views are not free: what few ask for is not yet taken."""
+        terminated, truncated, _ = self.flags.unbind(1)
+        views = zip(self.reward.unbind(0), terminated.unbind(0), truncated.unbind(0), strict=True)
+        return (Row(*parts, self, t) for t, parts in enumerate(views))
+
+
+class Row(NamedTuple):
+    """What one step gave: [N] each, and where the rest is."""
 
     reward: Any
     terminated: Any
     truncated: Any
-    begun: Any
-    infos: Any
+    results: Results
+    t: int
 
 
 class CudaWorld:
@@ -68,10 +89,9 @@ class CudaWorld:
 
     Attributes:
         device: Where it is.
-        reward: float32 [num_envs]; like the next four new at each step, and never changed again.
+        reward: float32 [num_envs]; like the next two new at each step, and never changed again.
         terminated: bool [num_envs].
         truncated: bool [num_envs].
-        begun: bool [num_envs].
         arenas: int32 [num_envs, 160], the records of `ARENA_DTYPE`.
         final_arenas: The same of the arenas that ended in the last step (`Autoreset.SAME_STEP`).
     """
@@ -90,6 +110,8 @@ class CudaWorld:
         self._torch = torch
         self.config = config
         self.num_envs = n = len(config.tuning)
+        self._pace = (config.frame_skip, config.max_ticks, int(config.autoreset))
+        self._wide, self._capturing = torch.int64, torch.cuda.is_current_stream_capturing
         self.kernels: Kernels = kernels_for(self.device, min(config.size, LARGEST), config.channels)
         try:
             self.arenas = self._tensor((n, ARENA_DTYPE.itemsize // 4), torch.int32)
@@ -100,9 +122,17 @@ class CudaWorld:
             self._refused = self._tensor((1,), torch.int32)
         except torch.OutOfMemoryError as error:
             raise MemoryError(f"{n} arenas do not fit in the GPU's memory: {error}") from error
-        self._stream = torch.cuda.current_stream(self.device)
-        self._rows: Iterator[Results] = iter(())
-        self._set(Results._make(part[0].zero_() for part in self._allocate(1)))
+        self._stream = self.kernels.current_stream()
+        self._stream_object = torch.cuda.current_stream(self.device)
+        self._rows: Iterator[Row] = iter(())
+        self._pointers = [
+            t.data_ptr()
+            for t in (self.arenas, self.final_arenas, self._tuning, self._cosines, self._refused)
+        ]
+        first = Results(torch, self.device, 1, n)
+        for part in (first.reward, first.flags, first.infos):
+            part.zero_()
+        self._set(next(first.rows()))
 
     # Stepping
 
@@ -131,81 +161,71 @@ class CudaWorld:
 
         With `frames` uint8 [T, num_envs, ...] or `vectors` float32 [T, num_envs, ...], show each.
         """
-        torch, steps = self._torch, len(actions)
-        results = self._allocate(steps)
+        steps = len(actions)
+        results = Results(self._torch, self.device, steps, self.num_envs)
         if frames is not None and not self._draws(frames.shape[1:]):
-            parts = []
             for t in range(steps):
-                self.step(actions[t], frames[t])
-                parts.append(self._results)
-            return Results._make(torch.stack(part) for part in zip(*parts, strict=True))
-        shared = frames is not None and self.num_envs < SHARED_BELOW
-        seen = "unseen" if frames is None and vectors is None else "drawing"
-        kind = "vectors" if vectors is not None else f"{seen}_shared" if shared else seen
-        seen_at = [0 if t is None else t.data_ptr() for t in (frames, vectors)]
-        self._launch(f"steps_{kind}", actions, results, *seen_at, steps=steps)
-        self._set(Results._make(part[-1] for part in results))
+                self._launch("step_unseen", actions[t], results, t, 0, 0)
+                self.render(frames.shape[2], out=frames[t])
+        else:
+            shared = frames is not None and self.num_envs < SHARED_BELOW
+            seen = "unseen" if frames is None and vectors is None else "drawing"
+            kind = "vectors" if vectors is not None else f"{seen}_shared" if shared else seen
+            seen_at = [0 if t is None else t.data_ptr() for t in (frames, vectors)]
+            self._launch(f"steps_{kind}", actions, results, 0, *seen_at, steps=steps)
+        *_, last = results.rows()
+        self._set(last)
         return results
 
     def _step(self, kind: str, actions: Any, frames: int, vectors: int) -> None:
-        results = self._next_row()
-        self._launch(f"step_{kind}", actions, results, frames, vectors)
-        self._set(results)
+        if self._capturing():  # What a graph writes must come from the graph's own memory.
+            row = next(Results(self._torch, self.device, 1, self.num_envs).rows())
+        else:
+            row = next(self._rows, None)
+            if row is None:
+                self._rows = Results(self._torch, self.device, BLOCK, self.num_envs).rows()
+                row = next(self._rows)
+        self._launch(f"step_{kind}", actions, row.results, row.t, frames, vectors)
+        self._set(row)
 
     def _launch(
-        self, name: str, actions: Any, to: Results, frames: int, vectors: int, steps: int = 1
+        self,
+        name: str,
+        actions: Any,
+        to: Results,
+        t: int,
+        frames: int,
+        vectors: int,
+        steps: int = 1,
     ) -> None:
-        config, n = self.config, self.num_envs
+        n, (arenas, final_arenas, tuning, cosines, refused) = self.num_envs, self._pointers
         packed = _BATCH.pack(
-            self.arenas.data_ptr(),
-            self.final_arenas.data_ptr(),
-            self._tuning.data_ptr(),
+            arenas,
+            final_arenas,
+            tuning,
             actions.data_ptr(),
-            to.reward.data_ptr(),
-            to.terminated.data_ptr(),
-            to.infos.data_ptr(),
+            *to.pointers(t),
             frames,
             vectors,
-            self._cosines.data_ptr(),
-            self._refused.data_ptr(),
-            config.frame_skip,
-            config.max_ticks,
-            config.autoreset,
+            cosines,
+            refused,
+            *self._pace,
             n,
             steps,
-            actions.dtype == self._torch.int64,
+            actions.dtype is self._wide,
         )
-        blocks = n if name.endswith("_shared") else -(-n // WARPS)
-        self._run(name, blocks, packed)
+        self._run(name, n if name.endswith("_shared") else -(-n // WARPS), packed)
 
     def _draws(self, shape: tuple[int, ...]) -> bool:
         return shape[1] == self.kernels.size and shape[3] == self.kernels.channels
 
-    # Results: rows of blocks
+    def _set(self, row: Row) -> None:
+        self.reward, self.terminated, self.truncated, self._results, self._t = row
 
-    def _allocate(self, steps: int) -> Results:
-        torch, n = self._torch, self.num_envs
-        flags = torch.empty((steps, 3, n), dtype=torch.bool, device=self.device)
-        return Results(
-            torch.empty((steps, n), dtype=torch.float32, device=self.device),
-            *flags.unbind(1),
-            torch.empty((steps, len(INFOS), n), dtype=torch.int64, device=self.device),
-        )
-
-    def _next_row(self) -> Results:
-        if self._torch.cuda.is_current_stream_capturing():
-            # What a graph writes must come from the graph's own memory.
-            return Results._make(part[0] for part in self._allocate(1))
-        row = next(self._rows, None)
-        if row is None:
-            block = self._allocate(BLOCK)
-            self._rows = map(Results._make, zip(*(part.unbind(0) for part in block), strict=True))
-            row = next(self._rows)
-        return row
-
-    def _set(self, results: Results) -> None:
-        self._results = results
-        self.reward, self.terminated, self.truncated, self.begun, self._infos = results
+    @property
+    def begun(self) -> Any:
+        """Bool [num_envs], arenas in which the last step began an episode."""
+        return self._results.flags[self._t, 2]
 
     # Showing
 
@@ -273,7 +293,14 @@ class CudaWorld:
         self._run("show_arenas", -(-self.num_envs // (32 * WARPS)), packed)
 
     def stack(
-        self, ring: Any, newest: int, out: Any, *, begun: Any = None, last: Any = None
+        self,
+        ring: Any,
+        newest: int,
+        out: Any,
+        *,
+        begun: Any = None,
+        last: Any = None,
+        ended: Any = None,
     ) -> None:
         """See `DeviceWorld.stack`."""
         size = ring[0, 0].numel() * ring.element_size()
@@ -282,6 +309,7 @@ class CudaWorld:
             ring.data_ptr(),
             0 if begun is None else begun.data_ptr(),
             0 if last is None else last.data_ptr(),
+            0 if ended is None else ended.data_ptr(),
             out.data_ptr(),
             len(ring),
             newest,
@@ -291,22 +319,23 @@ class CudaWorld:
         self._run("stack_chunks" if chunks else "stack_bytes", self.num_envs, packed)
 
     def infos(self, indices: Any = None, *, final: bool = False) -> dict[str, Any]:
-        """Return `INFOS` as int64 tensors [n] by name, see `Simulator.infos`.
+        """Return `INFOS` as int32 tensors [n] by name, see `Simulator.infos`.
 
         With `final` those of arenas that did not end in the last step are meaningless.
         """
         values = self._told(final)
         if indices is not None:
-            values = values[:, self._torch.as_tensor(indices).to(self.device)]
-        return dict(zip(INFOS, values.unbind(0), strict=True))
+            values = values[self._torch.as_tensor(indices).to(self.device)]
+        return dict(zip(INFOS, values.unbind(1), strict=True))
 
-    def step_infos(self) -> dict[str, Any]:
-        """Return `INFOS` as the last step wrote them, int64 [num_envs] by name."""
-        return dict(zip(INFOS, self._infos.unbind(0), strict=True))
+    def step_infos(self) -> Callable[[], dict[str, Any]]:
+        """See `DeviceWorld.step_infos`."""
+        results, t = self._results, self._t
+        return lambda: dict(zip(INFOS, results.infos[t].unbind(1), strict=True))
 
     def _told(self, final: bool) -> Any:
         n, arenas = self.num_envs, self.final_arenas if final else self.arenas
-        values = self._tensor((len(INFOS), n))
+        values = self._tensor((n, len(INFOS)), self._torch.int32)
         packed = _LIST.pack(arenas.data_ptr(), values.data_ptr(), n)
         self._run("inform", -(-n // (32 * WARPS)), packed)
         return values
@@ -328,10 +357,13 @@ class CudaWorld:
             self.num_envs,
         )
         self._run("reset_arenas", -(-self.num_envs // WARPS), packed)
+        after = Results(torch, self.device, 1, self.num_envs)
         begun = torch.ones_like(self.begun) if chosen is None else chosen
-        reward = self.reward.masked_fill(begun, 0)
-        flags = [flag & ~begun for flag in (self.terminated, self.truncated)]
-        self._set(Results(reward, flags[0], flags[1], begun, self._infos))
+        after.reward[0] = self.reward.masked_fill(begun, 0)
+        after.flags[0, 0], after.flags[0, 1] = self.terminated & ~begun, self.truncated & ~begun
+        after.flags[0, 2] = begun
+        after.infos[0] = self._told(final=False)
+        self._set(next(after.rows()))
 
     def state_hash(self) -> NDArray[np.uint64]:
         """Return a hash of each arena's state, uint64 [num_envs] on the host."""
@@ -410,10 +442,11 @@ class CudaWorld:
     def _run(self, name: str, blocks: int | tuple[int, int], packed: bytes) -> None:
         self.kernels.launch(name, blocks, 32 * WARPS, packed, self._follow())
 
-    def _follow(self) -> Any:
+    def _follow(self) -> int:
         """Return the current stream; it waits for what was launched on another one before."""
-        current = self._torch.cuda.current_stream(self.device)
-        if current != self._stream and not self._torch.cuda.is_current_stream_capturing():
-            current.wait_stream(self._stream)
-            self._stream = current
+        current = self.kernels.current_stream()
+        if current != self._stream and not self._capturing():
+            now = self._torch.cuda.current_stream(self.device)
+            now.wait_stream(self._stream_object)
+            self._stream, self._stream_object = current, now
         return current
