@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import errno
 import os
+import random
 import signal
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -92,6 +96,43 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     assert wanted.keys() == got.keys()
     for name, value in wanted.items():
         assert torch.equal(value, got[name]), name
+
+
+TINY = (
+    "--device cpu --batch 8 --rollout 2 --reach 4 --refresh 3 --validate-films 0 --save-seconds 0 "
+    "--schedule.shares 0.4 0.2 0.4 --net.widths 8 8 --net.blocks 1 --net.embedding 8 "
+    "--data.arenas 16 --data.steps 12 --data.chunks 2 --data.table 64 --data.horizons 1 4 "
+    "--data.burn-in 0 --data.threads 1"
+).split()
+
+
+def test_a_run_killed_at_random_moments_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
+    total = 40
+
+    def command(out: Path, steps: int) -> list[str]:
+        given = [*TINY, "--out", str(out), "--resume", "--budget.total-steps", str(steps)]
+        return [sys.executable, "-m", "mirage_wm.train", "v2", *given]
+
+    rng, out, kills = random.Random(), tmp_path / "killed", 0
+    while kills < 2:
+        begun = time.monotonic()
+        process = subprocess.Popen(command(out, total), stderr=subprocess.PIPE)
+        before = sorted(out.glob("checkpoint-*"))
+        while sorted(out.glob("checkpoint-*")) == before and process.poll() is None:
+            time.sleep(0.01)  # until it has begun to save
+            assert time.monotonic() - begun < 60
+        time.sleep(rng.uniform(0, 0.3))
+        process.kill()
+        process.communicate()
+        kills += 1
+    subprocess.run(command(out, total), check=True, capture_output=True)
+    whole = tmp_path / "whole"
+    subprocess.run(command(whole, total), check=True, capture_output=True)
+    got, wanted = load_checkpoint(out), load_checkpoint(whole)
+    assert got["step"] == wanted["step"] == total
+    for part in ("model", "average"):
+        for name, tensor in wanted[part].items():
+            assert torch.equal(tensor, got[part][name]), (part, name)
 
 
 def test_a_run_goes_through_its_stages(
@@ -277,12 +318,7 @@ def test_budgets_that_cannot_be_are_refused(changes: dict[str, Any], message: st
 def test_the_command_trains_and_tells_what_went_wrong(
     config: TrainConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = (
-        f"--out {config.out} --device cpu --batch 4 --rollout 2 --validate-films 0 "
-        "--reach 4 --budget.total-steps 3 --net.widths 8 8 --net.blocks 1 --net.embedding 8 "
-        "--data.arenas 8 --data.steps 12 --data.chunks 1 --data.table 16 --data.horizons 1 4 "
-        "--data.burn-in 0 --data.threads 1"
-    ).split()
+    arguments = [*TINY, "--out", str(config.out), "--budget.total-steps", "3"]
     assert main(arguments) == 0
     assert "3 steps, 100.0% of the run" in capsys.readouterr().out
     assert main(arguments) == 2
