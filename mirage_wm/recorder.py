@@ -90,6 +90,11 @@ class Recorder:
     LATER = 0.7
     """Share of the episodes that begin at a later wave, with one to three lives."""
 
+    THIN = 1 / 250
+    """In training, the chance a tick that all rocks of an arena but one are taken away and that one
+    is small: soon it is shot and the next wave is announced, which is rare in play and hard to
+    learn, since nobody can know where."""
+
     LATE = 6
     """In training these begin with up to so many ticks without a rock. The game has no such moment;
     a dream whose next wave did not come at once is in one, and has to know the way out."""
@@ -118,7 +123,7 @@ class Recorder:
             simulator: Makes it, from the number of arenas, of threads and the rules.
         """
         seeds = arena_seeds(purpose, seed, num_envs)
-        self._late = self.LATE if purpose == "training" else 0
+        self._training = purpose == "training"
         self.simulator = simulator(num_envs, threads, rules)
         self.simulator.reset(seeds)
         self.device = getattr(self.simulator, "device", torch.device("cpu"))
@@ -179,6 +184,8 @@ class Recorder:
         begun = self._told("begun")
         seen_anew = begun | self._altered
         self._altered = self._begin_later(begun, draws)
+        if self._training:
+            self._altered = self._altered | self._thin_out(draws)
         return actions, seen_anew
 
     def _told(self, name: str) -> Tensor:
@@ -197,7 +204,7 @@ class Recorder:
             if name.startswith("rock_"):
                 self.arenas[name].masked_fill_(moved[:, None], 0)
         for name, value in (
-            ("wave_timer", draws.below(self._late + 1)),
+            ("wave_timer", draws.below(self.LATE + 1 if self._training else 1)),
             ("wave", draws.below(6)),
             ("lives", draws.below(4, low=1)),
             ("ship_heading", draws.below(64)),
@@ -205,6 +212,18 @@ class Recorder:
             field = self.arenas[name]
             field.copy_(torch.where(moved, value.to(field.dtype), field))
         return moved
+
+    def _thin_out(self, draws: Draws) -> Tensor:
+        """Take away all rocks but the first of some arenas; return which."""
+        size = self.arenas["rock_size"]
+        several = ((size > 0).sum(1) > 1) & (self.arenas["wave_timer"] == 0)
+        thinned = several & (draws.uniform() < self.THIN)
+        first = (size > 0) & ((size > 0).cumsum(1) == 1)
+        size.copy_(torch.where(thinned[:, None] & first, 1, size))
+        for name in ARENA_DTYPE.names or ():
+            if name.startswith("rock_"):
+                self.arenas[name].masked_fill_(thinned[:, None] & ~first, 0)
+        return thinned
 
     def _events(
         self, wave: Tensor, dying: Tensor, begun: Tensor, rewards: Tensor, terminated: Tensor

@@ -48,17 +48,34 @@ def test_what_the_net_sees_and_what_it_is_to_say_have_unit_variance() -> None:
 
 
 def test_levels_fall_from_the_highest_to_the_lowest_and_then_to_none() -> None:
-    levels = Sampler(steps=5, sigma_min=0.002).levels()
-    assert levels[0] == pytest.approx(SIGMA_MAX)
-    assert levels[4] == pytest.approx(0.002)
-    assert levels[5] == 0
+    levels = Sampler(steps=6, sigma_high=1.0, sigma_min=0.2).levels()
+    assert levels[:2] == pytest.approx([SIGMA_MAX, 1.0])
+    assert levels[5:] == pytest.approx([0.2, 0])
     assert all(a > b for a, b in pairwise(levels))
-    roots = np.array(levels[:5]) ** (1 / 7)
-    np.testing.assert_allclose(np.diff(roots), np.diff(roots)[0])
-    assert Sampler(steps=1).levels() == pytest.approx([SIGMA_MAX, 0])
-    for wrong in ({"steps": 0}, {"steps": 65}, {"sigma_min": 0.0}, {"sigma_min": 5.0}):
-        with pytest.raises(ValueError, match="must be from"):
+    roots = np.array(levels[1:6]) ** (1 / 7)
+    np.testing.assert_allclose(np.diff(roots), np.diff(roots)[0])  # Eq. 5
+    assert Sampler(steps=1).levels() == [SIGMA_MAX, 0]
+    assert Sampler(steps=3).levels() == pytest.approx([SIGMA_MAX, 1.0, 0.25, 0])
+    high, middle, low = Sampler(steps=4).levels()[1:4]
+    assert Sampler(steps=2).levels() == pytest.approx([SIGMA_MAX, middle, 0])
+    assert high > middle > low
+    for wrong in ({"steps": 0}, {"steps": 65}, {"sigma_min": 0.0}, {"sigma_high": 5.0}):
+        with pytest.raises(ValueError, match=r"must be from|must rise from"):
             Sampler(**wrong)
+
+
+def test_with_the_perfect_denoiser_of_a_dot_somewhere_few_steps_put_it_in_one_place() -> None:
+    # A dot of length 3 in one of 1,500 directions: what is best is the mean over the places, each
+    # as likely as the noise makes it.
+    def denoise(x: np.ndarray, sigma: float) -> np.ndarray:
+        odds = 3 * x / sigma**2
+        odds = np.exp(odds - odds.max(1, keepdims=True))
+        return 3 * odds / odds.sum(1, keepdims=True)
+
+    noise = np.random.default_rng(0).normal(size=(200, 1500))
+    drawn = Sampler(steps=3).sample(denoise, noise).max(1) / 3
+    assert (drawn > 0.9).mean() > 0.8
+    assert np.median(Sampler(steps=1).sample(denoise, noise).max(1)) < 0.1
 
 
 @pytest.mark.parametrize("heun", [False, True])
@@ -78,7 +95,7 @@ def test_with_the_perfect_denoiser_of_two_points_the_sampler_commits_to_one() ->
     def ends(sampler: Sampler) -> np.ndarray:
         return sampler.sample(lambda x, sigma: np.tanh(x / sigma**2), noise)
 
-    landed = ends(Sampler(steps=64, sigma_min=0.02))
+    landed = ends(Sampler(steps=64, sigma_high=4.5, sigma_min=0.02))
     assert (np.abs(np.abs(landed) - 1) < 0.01).mean() > 0.99
     assert (landed > 0).mean() == pytest.approx(0.5, abs=0.02)
     assert np.abs(ends(Sampler(steps=1))).mean() < 0.2  # one evaluation gives the mean
@@ -90,7 +107,7 @@ def test_heuns_correction_is_of_a_higher_order() -> None:
     exact = SIGMA_MAX / math.sqrt(1 + SIGMA_MAX**2)
 
     def error(heun: bool) -> float:
-        sampler = Sampler(steps=16, sigma_min=0.02, heun=heun)
+        sampler = Sampler(steps=16, sigma_high=4.0, sigma_min=0.02, heun=heun)
         return abs(sampler.sample(lambda x, sigma: x / (1 + sigma**2), noise)[0] - exact)
 
     assert error(True) < 0.2 * error(False)

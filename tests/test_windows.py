@@ -359,3 +359,17 @@ def test_a_device_that_plays_gives_the_windows_that_the_host_gives() -> None:
     device = windows(lambda arenas, threads, rules: NativeWorld(arenas, rules, FOREVER))
     for one, other in zip(windows(make_simulator), device, strict=True):
         assert torch.equal(one, other)
+
+
+def test_in_training_waves_are_announced_more_often_than_in_play() -> None:
+    def announced(purpose: Any, seed: int) -> int:
+        recorder = Recorder(128, seed, purpose, burn_in=300, threads=1)
+        chunk, found = Chunk.empty(64, 128), 0
+        for _ in range(4):
+            recorder.record(chunk)
+            found += int((chunk.events & int(Event.WAVE) != 0).sum())
+            # What does not follow from the frame before it is never an announcement.
+            assert (chunk.events[chunk.begun] & int(Event.WAVE) == 0).all()
+        return found
+
+    assert announced("training", 3) > 2 * announced("evaluation", HELD_OUT + 3) > 0
