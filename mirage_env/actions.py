@@ -24,6 +24,8 @@ __all__ = [
     "checked_rollout",
     "key_codes_to_action",
     "keys_to_action",
+    "require_one_each",
+    "require_steps",
 ]
 
 NUM_ACTIONS = 12
@@ -109,11 +111,7 @@ def checked_actions(
         InvalidActionError: For another shape, type or range, naming what came.
     """
     given = _integers(actions)
-    if given.shape != (num_envs,):
-        raise InvalidActionError(
-            f"actions must have the shape ({num_envs},), one for each environment, "
-            f"got {given.shape}"
-        )
+    require_one_each(given.shape, num_envs)
     return _in_range(given, num_actions)
 
 
@@ -124,11 +122,25 @@ def checked_rollout(actions: Any, num_envs: int) -> NDArray[np.int32]:
         InvalidActionError: For another shape, type or range, naming what came.
     """
     given = _integers(actions)
-    if given.ndim != 2 or given.shape[1] != num_envs or not len(given):
-        raise InvalidActionError(
-            f"the actions of a rollout must have the shape (steps, {num_envs}), got {given.shape}"
-        )
+    require_steps(given.shape, num_envs)
     return _in_range(given, NUM_ACTIONS)
+
+
+def require_one_each(shape: tuple[int, ...], num_envs: int) -> None:
+    """Raise `InvalidActionError` if actions of this shape are not one for each environment."""
+    if shape != (num_envs,):
+        raise InvalidActionError(
+            f"actions must have the shape ({num_envs},), one for each environment, "
+            f"got {tuple(shape)}"
+        )
+
+
+def require_steps(shape: tuple[int, ...], num_envs: int) -> None:
+    """Raise `InvalidActionError` if actions of this shape are not those of a rollout."""
+    if len(shape) != 2 or shape[1] != num_envs or shape[0] == 0:
+        raise InvalidActionError(
+            f"the actions of a rollout must have the shape (steps, {num_envs}), got {tuple(shape)}"
+        )
 
 
 def checked_action(action: Any, num_actions: int = NUM_ACTIONS) -> NDArray[np.int32]:

@@ -14,7 +14,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mirage_env.actions import checked_actions, checked_rollout
+from mirage_env.actions import (
+    checked_actions,
+    checked_rollout,
+    require_one_each,
+    require_steps,
+)
 from mirage_env.errors import InvalidActionError, import_extra
 from mirage_env.frame_pool import FramePool
 from mirage_env.frame_stack import FrameStack
@@ -125,7 +130,6 @@ class DeviceArrays:
         self._stack = world.stack
         self._everywhere = self._torch.ones(num_envs, dtype=self._torch.bool, device=device)
         self._as_they_are = (self._torch.int32, self._torch.int64)
-        self._shape = (num_envs,)
 
     def pool(self, shape: tuple[int, ...], dtype: DTypeLike, *, reuse: bool) -> TensorPool:
         """See `Arrays.pool`."""
@@ -154,22 +158,14 @@ class DeviceArrays:
                 f"actions must be on {self.device}, where the environments are, or on the CPU, "
                 f"got a tensor on {actions.device}"
             )
-        if actions.shape != self._shape:
-            raise InvalidActionError(
-                f"actions must have the shape {self._shape}, one for each environment, "
-                f"got {tuple(actions.shape)}"
-            )
+        require_one_each(actions.shape, self.num_envs)
         return self._integers(actions)
 
     def checked_rollout(self, actions: Any) -> Any:
         """Return the actions of several steps, int32 or int64 [T, num_envs], T at least 1."""
         torch = self._torch
         if isinstance(actions, torch.Tensor) and actions.device == self.device:
-            if actions.ndim != 2 or actions.shape[1] != self.num_envs or not len(actions):
-                raise InvalidActionError(
-                    f"the actions of a rollout must have the shape (steps, {self.num_envs}), "
-                    f"got {tuple(actions.shape)}"
-                )
+            require_steps(actions.shape, self.num_envs)
             return self._integers(actions)
         return torch.from_numpy(checked_rollout(actions, self.num_envs)).to(self.device)
 
@@ -233,6 +229,7 @@ class TensorStack:
 
     def __init__(self, ring: Any, stack: Any) -> None:
         """Keep them in `ring` [depth, num_envs, ...]; `stack` is `DeviceWorld.stack`."""
+        self._torch = import_extra("torch", "wm", "output='torch'")
         self.depth, self._ring, self._stack, self._newest = len(ring), ring, stack, 0
 
     def advance(self) -> Any:
@@ -242,7 +239,7 @@ class TensorStack:
 
     def fill(self, indices: NDArray[np.intp], observations: Any) -> None:
         """Set all layers of some worlds, to observations [n, ...] or to stacks [n, depth, ...]."""
-        chosen = observations.new_tensor(indices, dtype=None).long()
+        chosen = self._torch.from_numpy(indices).to(self._ring.device)
         if observations.ndim == self._ring.ndim:
             for place, layer in enumerate(self._order()):
                 self._ring[layer].index_copy_(0, chosen, observations[:, place])

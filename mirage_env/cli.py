@@ -22,7 +22,7 @@ from mirage_env.play.settings import Settings
 from mirage_env.rules import Rules, tuning
 from mirage_env.simulator import SimulatorConfig
 
-__all__ = ["Dream", "Evaluate", "Play", "Train", "Version", "main"]
+__all__ = ["Dream", "Evaluate", "Play", "Serve", "Train", "Version", "main"]
 
 OK, FAILED, INTERRUPTED = 0, 1, 130  # the parser of arguments exits with 2
 
@@ -65,6 +65,14 @@ class Dream(Settings):
 
 
 @dataclass(frozen=True)
+class Serve:
+    """Play the game, its dream or both in a browser.
+
+    Example: mirage serve --help
+    """
+
+
+@dataclass(frozen=True)
 class Train:
     """Train a model to dream, on data that the simulator makes on the way.
 
@@ -96,8 +104,13 @@ class Version:
         return OK
 
 
-DELEGATED = {"train": "mirage_wm.train", "evaluate": "mirage_wm.evaluate"}
-"""Subcommands that have a `main(arguments)` of their own, and the modules it is in."""
+DELEGATED = {
+    "serve": ("mirage_web.serve", "websockets", "web"),
+    "train": ("mirage_wm.train", "torch", "wm"),
+    "evaluate": ("mirage_wm.evaluate", "torch", "wm"),
+}
+"""Subcommands that have a `main(arguments)` of their own: the module that it is in, a package that
+it cannot do without, and the extra that brings this."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,7 +142,14 @@ def _run(arguments: list[str]) -> int:
         return Version().run()
     tyro = import_extra("tyro", "cli", "the command mirage")
     chosen = tyro.extras.subcommand_cli_from_dict(
-        {"play": Play, "dream": Dream, "train": Train, "evaluate": Evaluate, "version": Version},
+        {
+            "serve": Serve,
+            "play": Play,
+            "dream": Dream,
+            "train": Train,
+            "evaluate": Evaluate,
+            "version": Version,
+        },
         prog="mirage",
         description="An arcade game, and a dream of it inside a small neural network.",
         args=arguments or ["--help"],
@@ -138,9 +158,10 @@ def _run(arguments: list[str]) -> int:
 
 
 def _delegate(name: str, arguments: list[str]) -> int:
-    import_extra("torch", "wm", f"mirage {name}")
+    module, package, extra = DELEGATED[name]
+    import_extra(package, extra, f"mirage {name}")
     sys.argv[0] = f"mirage {name}"  # what its own help calls it
-    code = import_module(DELEGATED[name]).main(arguments)
+    code = import_module(module).main(arguments)
     return code if isinstance(code, int) else OK
 
 

@@ -18,6 +18,7 @@ from mirage_env.rules import RULES_VERSION
 __all__ = [
     "ENDED_SNAPSHOT",
     "INFOS",
+    "KIND",
     "Autoreset",
     "Simulator",
     "SimulatorConfig",
@@ -27,6 +28,9 @@ __all__ = [
 
 INFOS: tuple[str, ...] = ("score", "lives", "wave", "tick")
 """What a simulator tells of each arena beside its observation: fields of `ARENA_DTYPE`."""
+
+KIND = f"Mirage, rules version {RULES_VERSION}"
+"""What a simulator is, of whatever backend: what one saved, any other can go on from."""
 
 ENDED_SNAPSHOT = (
     "the snapshot holds an episode that is over, and in autoreset mode SAME_STEP the next one has "
@@ -149,10 +153,10 @@ class Simulator(ABC):
 
     def infos(
         self, indices: NDArray[np.intp] | None = None, *, final: bool = False
-    ) -> dict[str, NDArray[np.int32]]:
+    ) -> dict[str, NDArray[np.int64]]:
         """Return `INFOS` as new arrays [n] by name, of arenas chosen as in `render`."""
         arenas = self._chosen(indices, final)
-        return {name: arenas[name].astype(np.int32) for name in INFOS}
+        return {name: arenas[name].astype(np.int64) for name in INFOS}
 
     def close(self) -> None:  # noqa: B027 (most backends hold nothing)
         """Free what the backend holds. Closing twice is fine."""
@@ -169,7 +173,7 @@ class Simulator(ABC):
     @property
     def kind(self) -> str:
         """The same for all backends: what one of them saved, any other can go on from."""
-        return f"Mirage, rules version {RULES_VERSION}"
+        return KIND
 
     def snapshot(self, indices: NDArray[np.intp]) -> tuple[Any, NDArray[np.int32]]:
         """Return a copy of some arenas and of the tuning they are played by."""

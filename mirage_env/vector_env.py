@@ -173,8 +173,8 @@ class MirageVectorEnv(WorldVectorEnv):
                 None if state else self._with_channels(observations),
                 observations if state else None,
             )
-            infos: dict[str, Any] = dict(zip(INFOS, results.infos.unbind(2), strict=True))
             terminated, truncated, _ = results.flags.unbind(1)
+            infos = results.named_infos()
             return observations, results.reward, terminated, truncated, infos
         parts = []
         for row, out in zip(checked, observations, strict=True):

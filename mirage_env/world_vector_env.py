@@ -183,8 +183,7 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
             infos = self._final_info(terminated | truncated)
         if stack is not None:
             stack.read(observations, world.begun)
-        if self._window is not None:
-            self._show()
+        self._show()
         if self._on_device:
             world = cast(DeviceWorld, world)
             return observations, rewards, terminated, truncated, LateInfos(infos, arrays, world)

@@ -58,7 +58,7 @@ def one_line(text):
 def test_help_lists_every_subcommand_with_an_example(arguments, capsys):
     assert cli.main(arguments) == 0
     said = capsys.readouterr().out
-    for name in ("play", "dream", "train", "evaluate", "version"):
+    for name in ("serve", "play", "dream", "train", "evaluate", "version"):
         assert f"Example: mirage {name}" in said
 
 
@@ -139,10 +139,10 @@ def test_without_torch_the_extra_is_named(name):
 
 
 @pytest.mark.parametrize(("given", "code"), [(None, 0), (0, 0), (3, 3)])
-def test_train_and_evaluate_get_their_arguments_as_they_are(monkeypatch, given, code):
-    pytest.importorskip("torch")
+def test_serve_train_and_evaluate_get_their_arguments_as_they_are(monkeypatch, given, code):
     monkeypatch.setattr(sys, "argv", ["mirage"])
-    for name, module in cli.DELEGATED.items():
+    for name, (module, package, _) in cli.DELEGATED.items():
+        pytest.importorskip(package)
         seen = []
 
         class Module:

@@ -25,7 +25,8 @@ def named_paths(text: str) -> set[str]:
     """The files of the project that a document names, in code or as a link."""
     spans = re.findall(r"`([^`\n]+)`", text)
     words = [word.rstrip(".,:;") for span in spans for word in span.split()]
-    ours = ("mirage_env/", "mirage_wm/", "cuda/", "docs/", "tests/", "weights/", "benchmarks/")
+    ours = ("mirage_env/", "mirage_wm/", "web/", "cuda/", "docs/", "tests/", "weights/")
+    ours += ("benchmarks/",)
     paths = {word for word in words if word.startswith(ours) and "NAME." not in word}
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", text)
     return paths | {link for link in links if not link.startswith("http")}

@@ -14,6 +14,9 @@ import mirage_env
 
 PACKAGE = Path(mirage_env.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
+ROOT = Path(__file__).resolve().parent.parent
+LEARNING = sorted((ROOT / "mirage_wm").rglob("*.py"))
+WEB = sorted((ROOT / "web" / "mirage_web").rglob("*.py"))
 
 
 def imported(source: Path) -> Iterator[str]:
@@ -107,6 +110,28 @@ def test_nothing_points_backwards(source: Path) -> None:
         assert "pycuda" not in packages(source)
     if PACKAGE / "play" not in source.parents:
         assert "pygame" not in packages(source), "pygame is imported by import_extra, when used"
+
+
+@pytest.mark.parametrize("source", [*LEARNING, *WEB], ids=lambda path: path.stem)
+def test_the_dream_knows_nothing_of_the_browser_and_neither_of_the_tests(source: Path) -> None:
+    behind = {"mirage_web"} if source in LEARNING else set[str]()
+    assert not packages(source) & {"web", "weights", "tests", "benchmarks", "pygame", *behind}
+
+
+def test_the_protocol_does_no_input_or_output() -> None:
+    names = ("wire", "client_messages", "server_messages", "protocol", "recording")
+    pure = {"__future__", "base64", "binascii", "collections", "dataclasses", "enum", "itertools"}
+    pure |= {"re", "struct", "typing", "mirage_env", "mirage_web"}
+    for source in (ROOT / "web" / "mirage_web" / f"{name}.py" for name in names):
+        assert packages(source) <= pure, source
+        inner = {n for n in imported(source) if n.startswith("mirage_") and n.count(".") == 1}
+        allowed = {"mirage_env.actions", "mirage_env.rules", *(f"mirage_web.{n}" for n in names)}
+        assert inner <= allowed, source
+
+
+def test_playing_needs_no_package_of_the_learning_kind() -> None:
+    blocked = ["torch", "pygame", "tqdm", "pycuda", "onnxruntime", "safetensors", "websockets"]
+    run_blocked(blocked, "import mirage_web.engine, mirage_web.models, mirage_web.serve")
 
 
 def test_the_import_scan_finds_what_it_looks_for(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 pygame = pytest.importorskip("pygame")
 
-from mirage_env.play.app import App, Pace, display_missing  # noqa: E402
+from mirage_env.play.app import App, display_missing  # noqa: E402
 from mirage_env.play.controls import BUTTON_KEYS, COMMAND_KEYS, Command, Controls  # noqa: E402
 from mirage_env.play.demo import Demonstration  # noqa: E402
 from mirage_env.play.layout import layout, window_size  # noqa: E402
+from mirage_env.play.pace import Pace  # noqa: E402
 from mirage_env.play.record import picture, record  # noqa: E402
 from mirage_env.play.session import LINGER, Session  # noqa: E402
 from mirage_env.play.view import Overlay, View  # noqa: E402

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+WEB = ROOT / "web"
 
 for _tool in ("pip", "scikit_build_core", "nanobind"):
     pytest.importorskip(_tool, reason=f"building a wheel needs {_tool} (extra 'dev')")
@@ -86,22 +87,23 @@ def run_installed(installed: Path, program: str) -> str:
     return done.stdout
 
 
-def test_the_wheel_holds_two_packages_and_no_other_top_level_name(names):
+def test_the_wheel_holds_three_packages_and_no_other_top_level_name(names):
     assert {name.partition("/")[0] for name in names} == {
         "mirage_env",
         "mirage_wm",
+        "mirage_web",
         "mirage_env-0.1.0.dist-info",
     }
 
 
 def test_the_wheel_holds_every_module_and_the_extension(names):
     sources = {
-        str(path.relative_to(ROOT))
-        for package in ("mirage_env", "mirage_wm")
-        for path in (ROOT / package).rglob("*")
+        str(path.relative_to(folder))
+        for folder, package in ((ROOT, "mirage_env"), (ROOT, "mirage_wm"), (WEB, "mirage_web"))
+        for path in (folder / package).rglob("*")
         if path.suffix in (".py", ".pyi", ".typed") or path.name == "py.typed"
     }
-    assert "mirage_env/oracle/tick.py" in sources
+    assert {"mirage_env/oracle/tick.py", "mirage_web/engine.py"} <= sources
     assert sources <= set(names)
     assert [name for name in names if name.startswith("mirage_env/_native.") and ".so" in name]
 
@@ -116,6 +118,13 @@ def test_the_wheel_carries_the_kernels_source(names):
     wanted = {f"mirage_env/cuda/{path.name}" for path in kernels}
     assert "mirage_env/cuda/kernels.cu" in wanted
     assert wanted <= set(names)
+
+
+def test_the_wheel_carries_the_page_and_not_what_tests_it(names):
+    files = {f"mirage_web/page/{path.name}" for path in (WEB / "mirage_web" / "page").iterdir()}
+    assert {"mirage_web/page/index.html", "mirage_web/page/protocol.js"} <= files
+    assert files == {name for name in names if name.startswith("mirage_web/page/")}
+    assert not [name for name in names if "node_modules" in name or ".test." in name]
 
 
 def test_the_wheel_carries_the_weights(names):
@@ -151,6 +160,16 @@ def test_the_installed_wheel_finds_its_weights(installed):
     path, *found = run_installed(installed, program).split()
     assert Path(path).parent == installed / "mirage_wm"
     assert found == sorted(path.stem for path in (ROOT / "weights").glob("*.safetensors"))
+
+
+def test_the_installed_wheel_serves_the_page(installed):
+    pytest.importorskip("websockets")
+    program = """
+from mirage_web.site import Doors, Site
+print(*Site(Doors(frozenset()), lambda: (True, {})).paths)
+"""
+    paths = run_installed(installed, program).split()
+    assert {"/", "/protocol.js"} <= set(paths)
 
 
 def test_without_a_compiler_the_build_says_what_to_install(tmp_path):

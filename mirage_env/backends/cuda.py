@@ -144,15 +144,6 @@ class Kernels:
         self._in_context(function, grid, threads, packed, self._side)
         stream.wait_stream(self._around_side)
 
-    def registers(self, name: str) -> dict[str, int]:
-        """Return what a kernel takes: registers and local bytes a thread, shared bytes a block."""
-        function = self._module.get_function(name)
-        return {
-            "registers": function.num_regs,
-            "local_bytes": function.local_size_bytes,
-            "shared_bytes": function.shared_size_bytes,
-        }
-
 
 _loaded: dict[tuple[int, int, int, int], Kernels] = {}
 """By process too: a forked child cannot use what its parent loaded."""

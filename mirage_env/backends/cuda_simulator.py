@@ -95,7 +95,7 @@ class CudaSimulator(Simulator):
 
     def infos(
         self, indices: NDArray[np.intp] | None = None, *, final: bool = False
-    ) -> dict[str, NDArray[np.int32]]:
+    ) -> dict[str, NDArray[np.int64]]:
         """See `Simulator.infos`."""
         told = self.world.infos(indices, final=final)
         return {name: values.cpu().numpy() for name, values in told.items()}

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from mirage_env.arena import ARENA_DTYPE, Arenas, named_arrays
 from mirage_env.backends.cuda import Kernels, kernels_for, usable_device
 from mirage_env.observations import CIRCLE, STATE_SIZE
-from mirage_env.rules import RULES_VERSION
-from mirage_env.simulator import INFOS, Autoreset, SimulatorConfig, refuse_snapshot
+from mirage_env.simulator import INFOS, KIND, Autoreset, SimulatorConfig, refuse_snapshot
 
 __all__ = ["CudaWorld", "Results"]
 
@@ -63,11 +62,20 @@ class Results:
         """Return where step t writes its reward, flags and infos."""
         return (p + t * stride for p, stride in zip(self._pointers, self._strides, strict=True))
 
+    def named_infos(self) -> dict[str, Any]:
+        """Return the infos as int64 [T, N] by name."""
+        return by_name(self.infos)
+
     def rows(self) -> Iterator[Row]:
         """Yield each step in turn. Views are not free: what few ask for is not yet taken."""
         terminated, truncated, _ = self.flags.unbind(1)
         views = zip(self.reward.unbind(0), terminated.unbind(0), truncated.unbind(0), strict=True)
         return (Row(*parts, self, t) for t, parts in enumerate(views))
+
+
+def by_name(infos: Any) -> dict[str, Any]:
+    """Return `Results.infos` [..., 4] as int64 tensors [...] by name."""
+    return dict(zip(INFOS, infos.long().unbind(-1), strict=True))
 
 
 class Row(NamedTuple):
@@ -319,19 +327,19 @@ class CudaWorld:
         self._run("stack_chunks" if chunks else "stack_bytes", self.num_envs, packed)
 
     def infos(self, indices: Any = None, *, final: bool = False) -> dict[str, Any]:
-        """Return `INFOS` as int32 tensors [n] by name, see `Simulator.infos`.
+        """Return `INFOS` as int64 tensors [n] by name, see `Simulator.infos`.
 
         With `final` those of arenas that did not end in the last step are meaningless.
         """
         values = self._told(final)
         if indices is not None:
             values = values[self._torch.as_tensor(indices).to(self.device)]
-        return dict(zip(INFOS, values.unbind(1), strict=True))
+        return by_name(values)
 
     def step_infos(self) -> Callable[[], dict[str, Any]]:
         """See `DeviceWorld.step_infos`."""
         results, t = self._results, self._t
-        return lambda: dict(zip(INFOS, results.infos[t].unbind(1), strict=True))
+        return lambda: by_name(results.infos[t])
 
     def _told(self, final: bool) -> Any:
         n, arenas = self.num_envs, self.final_arenas if final else self.arenas
@@ -381,8 +389,7 @@ class CudaWorld:
     def put_records(self, records: Arenas) -> None:
         """Set the states, from `ARENA_DTYPE` [num_envs] on the host."""
         self._follow()
-        words = np.ascontiguousarray(records).view(np.int32).reshape(self.num_envs, -1)
-        self.arenas.copy_(self._torch.from_numpy(words))
+        self.arenas.copy_(self._words(records))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """See `Simulator.state`."""
@@ -398,7 +405,7 @@ class CudaWorld:
     @property
     def kind(self) -> str:
         """The same as of the other backends: what one of them saved, any other can go on from."""
-        return f"Mirage, rules version {RULES_VERSION}"
+        return KIND
 
     def snapshot(self, indices: NDArray[np.intp]) -> tuple[Any, NDArray[np.int32]]:
         """Return a copy of some arenas, int32 [n, 160] on the device, and of their tuning."""
@@ -414,8 +421,7 @@ class CudaWorld:
         """
         torch, arenas = self._torch, snapshot[0]
         if isinstance(arenas, np.ndarray):
-            words = np.ascontiguousarray(arenas).view(np.int32).reshape(len(arenas), -1)
-            arenas = torch.from_numpy(words)
+            arenas = self._words(arenas)
         arenas = arenas.to(self.device)
         at = ARENA_DTYPE.fields["ended"][1]  # pyright: ignore[reportOptionalSubscript]
         refuse_snapshot(
@@ -435,6 +441,11 @@ class CudaWorld:
     def close(self) -> None:
         """Give the memory back. Closing twice is fine."""
         self._rows = iter(())
+
+    def _words(self, records: Arenas) -> Any:
+        """Return records of the host as a tensor there, int32 [n, 160]."""
+        words = np.ascontiguousarray(records).view(np.int32).reshape(len(records), -1)
+        return self._torch.from_numpy(words)
 
     def _tensor(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         return self._torch.zeros(shape, dtype=dtype or self._torch.int64, device=self.device)

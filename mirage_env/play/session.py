@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mirage_env.likeness import psnr
 
 __all__ = ["LINGER", "Playable", "Session"]
 
@@ -186,10 +188,5 @@ class Session:
         pixels = next((world.pixels for world in self.worlds if world.pixels), 0)
         if not pixels or len(self.worlds) < 2:
             return None
-        first, second = (_floats(world.picture(pixels)) for world in self.worlds[:2])
-        error = float(np.mean(np.square(first - second)))
-        return 99.0 if error == 0 else min(99.0, float(10 * np.log10(255**2 / error)))
-
-
-def _floats(picture: NDArray[np.uint8]) -> NDArray[Any]:
-    return picture.astype(np.float32)
+        first, second = (world.picture(pixels) for world in self.worlds[:2])
+        return min(99.0, psnr(first, second))
