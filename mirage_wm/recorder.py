@@ -130,13 +130,13 @@ class Recorder:
         self._begin_later(everywhere)
         self._altered = everywhere
         for _ in range(burn_in):
-            self._step(None)
+            self.step(None)
 
     def record(self, chunk: Chunk) -> None:
         """Play `len(chunk.frames)` steps and write them down."""
         for t in range(len(chunk.frames)):
             wave, dying = self.simulator.arenas["wave"].copy(), self.simulator.arenas["dying"] > 0
-            actions, begun = self._step(chunk.frames[t])
+            actions, begun = self.step(chunk.frames[t])
             if t:
                 chunk.actions[t - 1] = actions
             chunk.rewards[t] = reward_class(self.simulator.reward)
@@ -161,7 +161,7 @@ class Recorder:
         self._altered = np.asarray(snapshot["altered"]).copy()
         self.players.load_state_dict(snapshot["players"])
 
-    def _step(
+    def step(
         self, frames: NDArray[np.uint8] | None
     ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Step once; return the actions, and whose frames do not follow from their last ones."""
