@@ -43,22 +43,25 @@ def hit(film: Film) -> Any:
 
 
 def splits(film: Film) -> Tensor:
-    """The rock is two of the next size, each where it belongs, and nothing of it is left."""
+    """The rock is two of the next size, whole, and nothing else of it is left.
+
+    Where their courses follow from the bullet's, they also have to be where they belong.
+    """
     moment = film.at(hit(film) + APART)
-    return (
-        moment.rock_at(0)
-        & moment.rock_at(1)
-        & (two_fragments(moment) == 2)
-        & (moment.rock_pixels_elsewhere((0, 1)) <= SPECKS)
-    )
+    kept = in_two(moment)
+    if film.rules.split == "bullet":
+        elsewhere = moment.rock_pixels_elsewhere((0, 1))
+        kept &= moment.rock_at(0) & moment.rock_at(1) & (elsewhere <= SPECKS)
+    return kept
 
 
-def two_fragments(moment: Moment) -> Tensor:
-    """Return how many blobs there are of the size of the fragments, [n]."""
-    areas = objects.blobs(objects.alike(moment.frames, moment.rock_colours()))
+def in_two(moment: Moment) -> Tensor:
+    """Return where the rocks to be seen are two, of the size of slot 0, and no shred besides."""
+    areas = objects.blobs(objects.alike(moment.frames, moment.rock_colours(), least=0.15))
     wanted = torch.as_tensor(ROCK_AREA[moment.truth["rock_size"][:, 0]], device=areas.device)
     wanted = wanted[:, None]
-    return ((areas >= MOST * wanted) & (areas <= wanted / MOST)).sum(1)
+    whole = (areas >= MOST * wanted) & (areas <= wanted / MOST)
+    return (whole.sum(1) == 2) & ((areas * ~whole).sum(1) <= SPECKS)
 
 
 def vanishes(film: Film) -> Tensor:

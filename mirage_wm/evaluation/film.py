@@ -52,11 +52,13 @@ class Film:
         frames: uint8 [1 + ticks, n, 64, 64, 3]; frames[0] is the last of the past.
         truth: Records [1 + ticks, n]: the states of the game at these frames.
         true_frames: Its pictures, on the same device.
+        rules: Of the game.
     """
 
     frames: Tensor
     truth: Arenas
     true_frames: Tensor
+    rules: Rules = R
 
     def at(self, ticks: Any) -> Moment:
         """Return the moment at a frame, one for all or [n]."""

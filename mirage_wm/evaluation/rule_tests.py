@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mirage_env.arena import Arenas
 from mirage_env.rules import Rules
@@ -203,12 +204,14 @@ class SetUp:
         actions: int32 [n, ticks].
         truth: Records [1 + ticks, n], what comes in the game.
         frames: uint8 [1 + ticks, n, 64, 64, 3], its pictures.
+        rules: Of the game.
     """
 
     starts: Starts
     actions: Any
     truth: Arenas
-    frames: Any
+    frames: Tensor
+    rules: Rules
 
 
 def set_up(test: RuleTest, n: int, rules: Rules, seed: int = 0) -> SetUp:
@@ -229,7 +232,7 @@ def set_up(test: RuleTest, n: int, rules: Rules, seed: int = 0) -> SetUp:
     game = Game(rules)
     shown = [step.frames for step in along(game, starts, actions[:, HISTORY:])]
     frames = torch.stack([torch.from_numpy(starts.frames[:, -1]), *shown])
-    return SetUp(starts, actions[:, HISTORY:], states[HISTORY:], frames)
+    return SetUp(starts, actions[:, HISTORY:], states[HISTORY:], frames, rules)
 
 
 def play_states(made: Scenes, rules: Rules) -> Arenas:
@@ -249,5 +252,5 @@ def play_out(test: RuleTest, ready: SetUp, contestant: Contestant) -> tuple[Film
     shown = [step.frames for step in along(contestant, ready.starts, ready.actions)]
     device = shown[0].device
     first = torch.from_numpy(ready.starts.frames[:, -1]).to(device)
-    film = Film(torch.stack([first, *shown]), ready.truth, ready.frames.to(device))
+    film = Film(torch.stack([first, *shown]), ready.truth, ready.frames.to(device), ready.rules)
     return film, test.check(film).cpu().numpy()

@@ -79,7 +79,13 @@ class Shown(NamedTuple):
 
 
 class Contestant(Protocol):
-    """Worlds that begin from starts and are stepped with keys."""
+    """Worlds that begin from starts and are stepped with keys.
+
+    Attributes:
+        device: Where its pictures are.
+    """
+
+    device: torch.device
 
     def begin(self, starts: Starts) -> None:
         """Begin one world from each start."""
@@ -112,6 +118,7 @@ class Dreamer:
             progress: Is called with the number of frames after each step.
         """
         self.predictor, self.pad = predictor, pad
+        self.device = torch.device(getattr(predictor, "device", "cpu"))
         self._progress = progress or (lambda frames: None)
         self._seen: Any = None
         self._actions = np.zeros((0, 0), np.int64)
@@ -154,14 +161,17 @@ class Game:
 
     simulator: Simulator
 
-    def __init__(self, rules: Rules, chance: int = 0) -> None:
+    def __init__(
+        self, rules: Rules, chance: int = 0, device: torch.device | str = "cpu"
+    ) -> None:
         """Make the game.
 
         Args:
             rules: It is played by.
             chance: Which random numbers; 0 takes those of the starts themselves.
+            device: Where its pictures go to.
         """
-        self.rules, self.chance = rules, chance
+        self.rules, self.chance, self.device = rules, chance, torch.device(device)
         self._frames = np.zeros((0, SIZE, SIZE, 3), np.uint8)
 
     def begin(self, starts: Starts) -> None:
@@ -183,7 +193,7 @@ class Game:
     def step(self, actions: NDArray[Any]) -> Shown:
         """See `Contestant.step`. An arena that has ended stands still."""
         self.simulator.step(actions.astype(np.int32), self._frames)
-        frames = torch.from_numpy(self._frames.copy())
+        frames = torch.from_numpy(self._frames.copy()).to(self.device)
         return Shown(frames, self.simulator.reward.copy(), self.simulator.terminated.copy())
 
 
