@@ -161,9 +161,7 @@ class Recorder:
         self._altered = np.asarray(snapshot["altered"]).copy()
         self.players.load_state_dict(snapshot["players"])
 
-    def step(
-        self, frames: NDArray[np.uint8] | None
-    ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    def step(self, frames: NDArray[np.uint8] | None) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Step once; return the actions, and whose frames do not follow from their last ones."""
         actions = self.players.act(self.simulator.arenas)
         self.simulator.step(actions, frames)

@@ -170,12 +170,18 @@ def estimate(
     return Estimate(float(figure(samples)), float(low), float(high), n)
 
 
-def ratio(a: NDArray[Any], b: NDArray[Any]) -> Estimate:
-    """Return the ratio of the means of two independent samples [n] and [m], with its interval."""
+def ratio(a: NDArray[Any], b: NDArray[Any], *, paired: bool = False) -> Estimate:
+    """Return the ratio of the means of two samples [n] and [m], with its interval.
+
+    Args:
+        a: Samples.
+        b: Samples, independent of those or, `paired`, one for each of them.
+        paired: Whether they are drawn together.
+    """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if not len(a) or not len(b) or b.mean() == 0:
         return Estimate(float("nan"), float("nan"), float("nan"), len(a))
-    above, below = resampled(len(a)) @ a, resampled(len(b), seed=1) @ b
+    above, below = resampled(len(a)) @ a, resampled(len(b), seed=0 if paired else 1) @ b
     low, high = np.percentile(above[below != 0] / below[below != 0], [2.5, 97.5])
     return Estimate(float(a.mean() / b.mean()), float(low), float(high), len(a))
 

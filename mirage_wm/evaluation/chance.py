@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mirage_env.rules import Rules
 from mirage_wm.evaluation import objects
 from mirage_wm.evaluation.checks import APART, hit, in_two
 from mirage_wm.evaluation.film import Film, Moment

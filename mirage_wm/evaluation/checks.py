@@ -33,8 +33,6 @@ APART = 12
 """Ticks after which the fragments of a rock no longer overlap."""
 DARK = 30
 """Of 255: what is not brighter is no bullet."""
-FAINT = 40
-"""Of 255: a bullet of any age is brighter, somewhere."""
 
 
 def hit(film: Film) -> Any:
@@ -57,17 +55,21 @@ def splits(film: Film) -> Tensor:
 
 def in_two(moment: Moment) -> Tensor:
     """Return where the rocks to be seen are two, of the size of slot 0, and no shred besides."""
-    areas = objects.blobs(objects.alike(moment.frames, moment.rock_colours(), least=0.15))
+    colours = moment.rock_colours()
+    solid = objects.alike(moment.frames, colours, least=0.4)
+    faint = objects.alike(moment.frames, colours, least=0.15) & ~objects.grown(solid, 2)
+    areas = objects.blobs(solid)
     wanted = torch.as_tensor(ROCK_AREA[moment.truth["rock_size"][:, 0]], device=areas.device)
     wanted = wanted[:, None]
     whole = (areas >= MOST * wanted) & (areas <= wanted / MOST)
-    return (whole.sum(1) == 2) & ((areas * ~whole).sum(1) <= SPECKS)
+    shreds = (areas * ~whole).sum(1) + faint.sum((1, 2))
+    return (whole.sum(1) == 2) & (shreds <= SPECKS)
 
 
 def vanishes(film: Film) -> Tensor:
     """Nothing is left of the small rock or its bullet, and the other rock is still there."""
     before, after = film.at(0), film.at(hit(film) + 4)
-    gone = objects.within(before.place("rock", 0), 5, film.frames.device)
+    gone = objects.within(before.place("rock", 0), 5, film.device)
     left = ((objects.brightness(after.frames) >= DARK) & gone).sum((1, 2))
     return before.rock_at(0) & after.rock_at(1) & (left <= SPECKS)
 
@@ -79,7 +81,7 @@ def bullet_dies(film: Film) -> Tensor:
     place = alive.place("bullet", 0)
     step = np.stack([alive.truth[f"bullet_v{axis}"][:, 0] for axis in "xy"]) / 2**26
     gone = [after.light_at(place + k * step, 2.5) <= DARK for k in range(4)]
-    return (alive.light_at(place, 1.5) >= FAINT) & torch.stack(gone).all(0)
+    return alive.bullet_at(0) & torch.stack(gone).all(0)
 
 
 def wraps(film: Film) -> Tensor:
@@ -110,7 +112,7 @@ def coasts(film: Film) -> Tensor:
     """The ship has moved on by itself, without a flame."""
     moment = film.last
     flame = moment.near_ship(COLOURS["FLAME_COLOUR"])
-    return (moment.hull() >= SHIP) & (moment.hull_off() <= OFF) & (flame <= SPECKS)
+    return (moment.hull() >= SHIP) & (moment.hull_off() <= OFF) & (flame <= 1)
 
 
 def bullets_fly(film: Film, ticks: tuple[int, ...]) -> Tensor:
@@ -121,8 +123,7 @@ def bullets_fly(film: Film, ticks: tuple[int, ...]) -> Tensor:
         kept.append(moment.extra() <= SPECKS)
         for slot in range(R.bullet_ticks // R.cooldown):
             life = moment.truth["bullet_life"][:, slot]
-            there = moment.light_at(moment.place("bullet", slot), 1.5) >= FAINT
-            kept.append(there | torch.as_tensor(life == 0, device=there.device))
+            kept.append(moment.bullet_at(slot) | torch.as_tensor(life == 0, device=film.device))
     return torch.stack(kept).all(0)
 
 
@@ -159,7 +160,7 @@ def returns(film: Film) -> Tensor:
 def is_over(film: Film) -> Tensor:
     """Nothing of the ship is left when the last explosion is over; the rock is."""
     moment = film.at(film.first(film.truth["ended"] > 0))
-    near = objects.within(moment.place("ship"), 6, film.frames.device)
+    near = objects.within(moment.place("ship"), 6, film.device)
     left = ((objects.brightness(moment.frames) >= DARK) & near).sum((1, 2))
     return (left <= SPECKS) & moment.rock_at(0)
 
@@ -174,9 +175,9 @@ def is_safe(film: Film) -> Tensor:
 
 
 def shield_ends(film: Film) -> Tensor:
-    """The ring is there and then no more; the ship stays."""
+    """The ring is there to the end, give or take two ticks, and then no more; the ship stays."""
     ring = COLOURS["SHIELD_COLOUR"]
-    before, after = film.at(0), film.last
+    before, after = film.at(film.first(film.truth["shield"] == 0) - 3), film.last
     return (
         (before.share_near_ship(ring) >= SHIP)
         & (after.near_ship(ring) <= SPECKS)
@@ -195,7 +196,7 @@ def wave_comes(film: Film) -> Tensor:
     happened = hit(film)
     faint, solid = film.at(happened + 12), film.at(happened + R.wave_ticks + 4)
     count = np.minimum(R.wave_first + film.truth["wave"][0], R.wave_most)
-    wanted = torch.as_tensor(count * ROCK_AREA[3], device=film.frames.device)
+    wanted = torch.as_tensor(count * ROCK_AREA[3], device=film.device)
     colours = solid.rock_colours()
 
     def area(moment: Moment, least: float) -> Tensor:

@@ -5,9 +5,9 @@ compared. What can be are statistics: how sharp pictures are, how often the ship
 rocks of which size, how large, with what edges. They stand beside those of the game with the same
 keys, at the same age.
 
-Half of the dreams are "woken": where the model says that the episode is over, they begin anew from
-a real opening, as in the environment. The other half are never woken, whatever is said: they show
-how far a dream drifts by itself. The game begins anew where an episode is over.
+Three dreams of four are "woken": where the model says that the episode is over, they begin anew
+from a real opening, as in the environment. The fourth is left alone, whatever is said: it shows how
+far a dream drifts by itself. The game begins anew where an episode is over.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from torch import Tensor
 from mirage_env.rules import Rules
 from mirage_wm.evaluation.objects import KINDS, edges, inventory, kinds
 from mirage_wm.evaluation.plays import openings, ticks
-from mirage_wm.evaluation.worlds import Contestant, Game, Starts
-from mirage_wm.scores import estimate, rate, ratio
+from mirage_wm.evaluation.worlds import PAST, Contestant, Game, Starts
+from mirage_wm.scores import Estimate, estimate, rate, ratio
 from mirage_wm.seeds import HELD_OUT
 
 __all__ = ["LongPlay", "Track", "drift_figures", "follow", "long_play", "sharpness"]
@@ -77,12 +77,10 @@ class Track:
     frames: NDArray[np.uint8]
 
 
-def long_play(
-    n: int, steps: int, rules: Rules, *, context: int = 4, seed: int = HELD_OUT + 2**43
-) -> LongPlay:
+def long_play(n: int, steps: int, rules: Rules, *, seed: int = HELD_OUT + 2**43) -> LongPlay:
     """Return up to n starts of held-out play, and the keys of the steps after them."""
     source = ticks(n + n // 8 + 2, rules, seed)
-    first = [next(source) for _ in range(context)]
+    first = [next(source) for _ in range(PAST)]
     rows = np.flatnonzero(~np.stack([tick.begun for tick in first[1:]]).any(0))[:n]
     history = np.stack([tick.arenas[rows] for tick in first])
     past = np.stack([tick.actions[rows] for tick in first[1:]], 1)
@@ -221,7 +219,7 @@ def drift_figures(
     """
     steps, n = play.actions.shape[1], min(n, len(play.actions))
     times = [min(s * TICKS_PER_SECOND, steps) for s in seconds]
-    everyone, woken = np.ones(len(play.actions), bool), np.arange(n) % 2 == 0
+    everyone, woken = np.ones(len(play.actions), bool), np.arange(n) % 4 != 3
     device = next(iter(dreams.values())).device
     game = follow(Game(rules, 1, device), play, times, everyone, watched=False)
     figures: dict[str, Any] = {
@@ -247,19 +245,29 @@ SHARES = ("ship", "empty")
 """What is so or not; all else is a quantity, given by its ratio to the game's too."""
 
 
-def _figures(
-    track: Track, rows: NDArray[np.bool_], game: Track, steps: int
-) -> dict[str, Any]:
+def _figures(track: Track, rows: NDArray[np.bool_], game: Track, steps: int) -> dict[str, Any]:
+    """Return the figures of some of the worlds of a track, beside those of the game."""
     minutes = steps / TICKS_PER_SECOND / 60
     figures: dict[str, Any] = {"endings_a_minute": estimate(track.ended[rows] / minutes)._asdict()}
     for name, values in track.seen.items():
-        columns = [column[~np.isnan(column)] for column in values[rows].T]
+        columns = values[rows].T
         if name in SHARES:
             figures[name] = [rate(column >= 0.5)._asdict() for column in columns]
             continue
-        real = [column[~np.isnan(column)] for column in game.seen[name].T]
-        figures[name] = [estimate(column)._asdict() for column in columns]
+        figures[name] = [estimate(column[~np.isnan(column)])._asdict() for column in columns]
+        real = game.seen[name]
+        # Where both began from the same starts, pairs say more than each by itself.
+        paired = len(real) == len(values)
         figures[f"{name}_ratio"] = [
-            ratio(a, b)._asdict() for a, b in zip(columns, real, strict=True)
+            _ratio(column, beside, paired)._asdict()
+            for column, beside in zip(columns, (real[rows] if paired else real).T, strict=True)
         ]
     return figures
+
+
+def _ratio(a: NDArray[Any], b: NDArray[Any], paired: bool) -> Estimate:
+    """Return the ratio of two samples, of what is a number in them."""
+    here, there = ~np.isnan(a), ~np.isnan(b)
+    if paired:
+        here = there = here & there
+    return ratio(a[here], b[there], paired=paired)

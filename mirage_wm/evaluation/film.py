@@ -9,6 +9,7 @@ nothing else may.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,11 @@ class Film:
         ticks = np.broadcast_to(np.asarray(ticks), n)
         where = torch.as_tensor(ticks.copy()), torch.arange(n)
         return Moment(self.frames[where], self.truth[ticks, np.arange(n)], self.true_frames[where])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the frames are."""
+        return self.frames.device
 
     @property
     def last(self) -> Moment:
@@ -143,17 +149,24 @@ class Moment:
         return self._share_near_ship(colours, radius)
 
     def heading_off(self, most: int, step: int) -> Tensor:
-        """Return how far the heading is off: the best fitting one from -most to most, [n]."""
-        offsets = range(-most, most + 1, step)
-        shown = objects.around(self.frames, self.place("ship"), 4).float()
+        """Return how far the heading is off: the best fitting one from -most to most, [n].
+
+        The ship may be a pixel off.
+        """
+        offsets, place = range(-most, most + 1, step), self.place("ship")
+        shown = torch.stack(
+            [
+                objects.around(self.frames, place + np.array([[x], [y]]), 4)
+                for x, y in product((-1, 0, 1), repeat=2)
+            ]
+        ).float()
         errors = []
         for offset in offsets:
             turned = self.truth.copy()
-            heading = turned["ship_heading"].astype(int) + offset
-            turned["ship_heading"] = heading % R.headings
+            turned["ship_heading"] = (turned["ship_heading"].astype(int) + offset) % R.headings
             drawn = torch.as_tensor(draw(turned, R), device=shown.device)
-            there = objects.around(drawn, self.place("ship"), 4).float()
-            errors.append((shown - there).square().mean((1, 2, 3)))
+            there = objects.around(drawn, place, 4).float()
+            errors.append((shown - there).square().mean((2, 3, 4)).amin(0))
         best = torch.stack(errors).argmin(0)
         return torch.tensor(list(offsets), device=best.device)[best].abs()
 
@@ -161,6 +174,14 @@ class Moment:
         """Return the brightest pixel near places [2, n], [n]."""
         near = objects.within(place, radius, self.frames.device)
         return (objects.brightness(self.frames) * near).amax((1, 2))
+
+    def bullet_at(self, slot: int) -> Tensor:
+        """Return where the bullet of a slot is there, half as bright as it has to be; bool [n]."""
+        near = objects.within(self.place("bullet", slot), 1.5, self.frames.device)
+        shown, real = (
+            (objects.brightness(f) * near).amax((1, 2)) for f in (self.frames, self.true_frames)
+        )
+        return shown >= 0.5 * real
 
     def _near_ship(self, radius: float) -> Tensor:
         return objects.within(self.place("ship"), radius, self.frames.device)
@@ -171,4 +192,3 @@ class Moment:
             (objects.alike(f, colours) & near).sum((1, 2)) for f in (self.frames, self.true_frames)
         )
         return shown / real
-

@@ -25,7 +25,8 @@ from tqdm import trange
 
 from mirage_env.arena import Arenas
 from mirage_env.rules import RULES_VERSION, UNIT, Rules
-from mirage_wm.evaluation.objects import KINDS, around, kinds
+from mirage_wm.evaluation.objects import KINDS, around, centre, kinds, within
+from mirage_wm.evaluation.plays import ticks
 from mirage_wm.evaluation.scenes import HISTORY
 from mirage_wm.evaluation.worlds import SIZE, Contestant, Starts, along, new_game, parts
 from mirage_wm.recorder import Recorder
@@ -48,7 +49,7 @@ class Told(NamedTuple):
 
     Attributes:
         starts: Of the dreams: held-out play, the ship shielded so that no death hides a key.
-        actions: int32 [n, ticks].
+        actions: int32 [n, frames].
     """
 
     starts: Starts
@@ -90,10 +91,13 @@ class KeyReader(nn.Module):
 
 
 def ship_place(frames: Tensor) -> Tensor:
-    """Return where most of a hull's colour is together, in whole pixels, int64 [2, n]."""
-    hull = (kinds(frames) == KINDS.index("ship"))[:, None].float()
-    dense = F.avg_pool2d(F.pad(hull, (2,) * 4, mode="circular"), 5, 1).flatten(1).argmax(1)
-    return torch.stack([dense % SIZE, dense // SIZE])
+    """Return where a hull's colour is densest, float [2, n] in pixels; anywhere without one."""
+    hull = kinds(frames) == KINDS.index("ship")
+    padded = F.pad(hull[:, None].float(), (2,) * 4, mode="circular")
+    dense = F.avg_pool2d(padded, 5, 1).flatten(1).argmax(1)
+    place = torch.stack([dense % SIZE, dense // SIZE]) + 0.5
+    off = centre(hull & within(place.cpu(), 4, hull.device), place.cpu())
+    return (place + off.nan_to_num()) % SIZE
 
 
 def views(before: Tensor, after: Tensor, place: NDArray[Any]) -> Tensor:
@@ -109,14 +113,14 @@ def load_reader(device: torch.device | str = "cpu") -> KeyReader:
     return reader.eval().requires_grad_(False).to(device)
 
 
-def told(n: int, ticks: int, rules: Rules, *, seed: int = HELD_OUT + 2**42) -> Told:
-    """Return up to n dreams to be told random keys for some ticks."""
-    arenas = Recorder(n, seed, "evaluation", burn_in=800).simulator.arenas.copy()
+def told(n: int, frames: int, rules: Rules, *, seed: int = HELD_OUT + 2**42) -> Told:
+    """Return up to n dreams to be told random keys for some frames."""
+    arenas = next(ticks(n, rules, seed)).arenas
     arenas["shield"] = Rules().shield_ticks
-    return _told(arenas, ticks, rules, np.random.default_rng(seed))
+    return _told(arenas, frames, rules, np.random.default_rng(seed))
 
 
-def _told(arenas: Arenas, ticks: int, rules: Rules, rng: np.random.Generator) -> Told:
+def _told(arenas: Arenas, frames: int, rules: Rules, rng: np.random.Generator) -> Told:
     """Play the past without a key; draw keys for what comes."""
     arenas = arenas[(arenas["dying"] == 0) & (arenas["ended"] == 0)]
     n = len(arenas)
@@ -129,15 +133,15 @@ def _told(arenas: Arenas, ticks: int, rules: Rules, rng: np.random.Generator) ->
         history.append(game.arenas.copy())
     game.close()
     starts = Starts.of(np.stack(history), np.zeros((n, HISTORY)), rules)
-    return Told(starts, random_keys(n, ticks, rng))
+    return Told(starts, random_keys(n, frames, rng))
 
 
-def random_keys(n: int, ticks: int, rng: np.random.Generator) -> NDArray[np.int32]:
-    """Return actions int32 [n, ticks]: held for some ticks, shots when the gun must be ready."""
-    keys = np.zeros((n, ticks), np.int32)
+def random_keys(n: int, frames: int, rng: np.random.Generator) -> NDArray[np.int32]:
+    """Return actions int32 [n, frames]: held for some ticks, shots when the gun must be ready."""
+    keys = np.zeros((n, frames), np.int32)
     turn, thrust = rng.integers(0, 3, n), rng.integers(0, 2, n)
     rest = np.zeros(n, int)
-    for t in range(ticks):
+    for t in range(frames):
         turn = np.where(rng.random(n) < 0.2, rng.integers(0, 3, n), turn)
         thrust = np.where(rng.random(n) < 0.2, rng.integers(0, 2, n), thrust)
         fire = (rest == 0) & (rng.random(n) < 0.3)
@@ -175,7 +179,7 @@ def reading_figures(
 
 
 def _right(before: Tensor, steps: Any, actions: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which keys were read rightly, [n, ticks, 3]."""
+    """Return which keys were read rightly, [n, frames, 3]."""
     reader, right = None, []
     for t, step in enumerate(steps):
         reader = reader or load_reader(step.frames.device)
@@ -187,17 +191,17 @@ def _right(before: Tensor, steps: Any, actions: NDArray[Any]) -> NDArray[np.bool
 
 def examples(n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Return views of the game in which the ship lives [m, VIEW, VIEW, 6], and the keys [m, 3]."""
-    rules, ticks = Rules(), 16
+    rules, frames = Rules(), 16
     arenas = Recorder(n, int(rng.integers(0, 2**61)), burn_in=400).simulator.arenas.copy()
     arenas["shield"] = rng.integers(0, 2, n) * rng.integers(1, rules.shield_ticks + 1, n)
-    some = _told(arenas, ticks, rules, rng)
+    some = _told(arenas, frames, rules, rng)
     game = new_game(len(some.actions), rules)
     game.arenas[:] = some.starts.arenas
     seen, keys = [], []
     before, lived = torch.from_numpy(game.render(SIZE)), game.arenas["dying"] == 0
-    for t in range(ticks):
+    for t in range(frames):
         place = np.stack([game.arenas["ship_x"], game.arenas["ship_y"]]) / UNIT
-        place = place + rng.integers(-1, 2, place.shape)  # Dreams show it less exactly.
+        place = place + rng.uniform(-1, 1, place.shape)  # Dreams show it less exactly.
         game.step(np.ascontiguousarray(some.actions[:, t]))
         after, lives = torch.from_numpy(game.render(SIZE)), game.arenas["dying"] == 0
         rows = np.flatnonzero(lived & lives & (game.arenas["ended"] == 0))
@@ -208,7 +212,7 @@ def examples(n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     return torch.cat(seen), torch.cat(keys)
 
 
-def train(steps: int = 3000, batch: int = 128, arenas: int = 1024) -> KeyReader:
+def train(steps: int = 8000, batch: int = 128, arenas: int = 1024) -> KeyReader:
     """Train a reader on play of seeds for training."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)

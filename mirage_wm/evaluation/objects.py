@@ -72,9 +72,7 @@ def kinds(frames: Tensor) -> Tensor:
     return torch.where(brightness(frames) >= DIM, owner[nearest], -1)
 
 
-def alike(
-    frames: Tensor, colours: Any, degrees: float = 8.0, least: float = 0.25
-) -> Tensor:
+def alike(frames: Tensor, colours: Any, degrees: float = 8.0, least: float = 0.25) -> Tensor:
     """Return which pixels have the hue of a colour, bool [n, 64, 64].
 
     Args:
@@ -91,7 +89,7 @@ def alike(
 
 
 def offsets(place: Any, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return x and y from places [2, n] (in pixels) to all pixels, around the torus: [n, 64, 64]."""
+    """Return x and y, in pixels, from places [2, n] to all pixels: twice [n, 64, 64]."""
     x, y = torch.as_tensor(np.asarray(place), device=device).float()[:, :, None]
     pixel = torch.arange(SIZE, device=device) + 0.5
     dx, dy = ((pixel - a + SIZE / 2) % SIZE - SIZE / 2 for a in (x, y))

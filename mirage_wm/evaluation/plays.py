@@ -17,7 +17,7 @@ from mirage_env.arena import Arenas
 from mirage_env.rules import Rules
 from mirage_env.simulator import Autoreset, Simulator
 from mirage_wm.evaluation.moments import Moment, classify
-from mirage_wm.evaluation.worlds import Starts, new_game
+from mirage_wm.evaluation.worlds import PAST, Starts, new_game
 from mirage_wm.recorder import Recorder
 from mirage_wm.seeds import HELD_OUT, arena_seeds
 
@@ -91,30 +91,36 @@ def stacked(some: list[Tick]) -> Tick:
     return Tick(*(np.stack(parts) for parts in zip(*some, strict=True)))
 
 
-def plays(n: int, future: int, rules: Rules, *, context: int = 4, seed: int = HELD_OUT) -> Plays:
+def plays(n: int, future: int, rules: Rules, *, seed: int = HELD_OUT) -> Plays:
     """Return up to n stretches of play as it goes: what is rare in it is rare in them.
 
     Arenas in which an episode ends on the way are left out.
     """
     source = ticks(n, rules, seed)
-    seen = stacked([next(source) for _ in range(context + future)])
+    seen = stacked([next(source) for _ in range(PAST + future)])
     rows = np.flatnonzero(~seen.begun[1:].any(0))
-    return _cut(Tick(*(part[:, rows] for part in seen)), rules, context)
+    return _cut(Tick(*(part[:, rows] for part in seen)), rules)
 
 
 def sorted_by_moment(
-    n: int, rules: Rules, *, context: int = 4, arenas: int = 512, steps: int = 200_000,
+    n: int,
+    rules: Rules,
+    *,
+    arenas: int = 512,
+    steps: int = 200_000,
     seed: int = HELD_OUT + 2**40,
 ) -> Sorted:
     """Return up to n steps of each kind, and how often each kind is in `steps` steps or more."""
     source = ticks(arenas, rules, seed)
-    ring = [next(source) for _ in range(context)]
+    ring = [next(source) for _ in range(PAST)]
     found: dict[Moment, list[Tick]] = {moment: [] for moment in Moment}
     counts = np.zeros(len(Moment), np.int64)
     for played in range(1, 40 * max(steps // arenas, 1)):
-        ring = [*ring[-context:], next(source)]
+        ring = [*ring[-PAST:], next(source)]
         clean = np.flatnonzero(~np.stack([tick.begun for tick in ring[1:]]).any(0))
-        moments = classify(ring[-2].arenas[clean], ring[-1].arenas[clean], ring[-1].terminated[clean])
+        moments = classify(
+            ring[-2].arenas[clean], ring[-1].arenas[clean], ring[-1].terminated[clean]
+        )
         counts += np.bincount(moments, minlength=len(Moment))
         wanted = [m for m in Moment if sum(t.actions.shape[1] for t in found[m]) < n]
         for moment in wanted:
@@ -128,33 +134,33 @@ def sorted_by_moment(
     for moment in shares:
         parts = zip(*found[moment], strict=True)
         together = Tick(*(np.concatenate(part, axis=1)[:, :n] for part in parts))
-        kept[moment] = _cut(together, rules, context)
+        kept[moment] = _cut(together, rules)
     return Sorted(kept, shares, int(counts.sum()))
 
 
-def _cut(seen: Tick, rules: Rules, context: int) -> Plays:
-    """Return ticks [context + future, n] of one episode each as starts and futures."""
+def _cut(seen: Tick, rules: Rules) -> Plays:
+    """Return ticks [PAST + future, n] of one episode each as starts and futures."""
     moments = [
         classify(seen.arenas[t - 1], seen.arenas[t], seen.terminated[t])
-        for t in range(context, len(seen.arenas))
+        for t in range(PAST, len(seen.arenas))
     ]
     return Plays(
-        Starts.of(seen.arenas[:context], seen.actions[1:context].T, rules),
-        np.ascontiguousarray(seen.actions[context:].T),
+        Starts.of(seen.arenas[:PAST], seen.actions[1:PAST].T, rules),
+        np.ascontiguousarray(seen.actions[PAST:].T),
         np.stack(moments, 1),
-        np.ascontiguousarray(seen.rewards[context:].T),
-        np.ascontiguousarray(seen.terminated[context:].T),
+        np.ascontiguousarray(seen.rewards[PAST:].T),
+        np.ascontiguousarray(seen.terminated[PAST:].T),
     )
 
 
-def openings(n: int, rules: Rules, *, context: int = 4, seed: int = HELD_OUT + 2**41) -> Starts:
+def openings(n: int, rules: Rules, *, seed: int = HELD_OUT + 2**41) -> Starts:
     """Return n beginnings of episodes, in which no key is pressed."""
     game = new_game(n, rules)
     game.reset(arena_seeds("evaluation", seed, n))
     idle = np.zeros(n, np.int32)
     history = [game.arenas.copy()]
-    for _ in range(context - 1):
+    for _ in range(PAST - 1):
         game.step(idle)
         history.append(game.arenas.copy())
     game.close()
-    return Starts.of(np.stack(history), np.zeros((n, context - 1)), rules)
+    return Starts.of(np.stack(history), np.zeros((n, PAST - 1)), rules)

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from mirage_env.arena import ARENA_DTYPE, Arenas
 from mirage_env.rules import UNIT, Rules
+from mirage_wm.evaluation.worlds import PAST
 from mirage_wm.seeds import HELD_OUT
 
 __all__ = ["HISTORY", "Scenes"]
 
 R = Rules()
-HISTORY = 3
-"""Ticks of the past: four frames."""
+HISTORY = PAST - 1
+"""Ticks of the past."""
 
 SMALL, MEDIUM, LARGE = 1, 2, 3
 UP = 16
@@ -212,7 +213,9 @@ def drifting(n: int, rng: np.random.Generator) -> Scenes:
     """A rock of any size drifts past a ship at rest."""
     stage = Stage(n, rng, 30)
     course = stage.anywhere()
-    stage.rock(0, LARGE, stage.ship + course * stage.between(20, 26), course * stage.between(0, 0.4))
+    stage.rock(
+        0, LARGE, stage.ship + course * stage.between(20, 26), course * stage.between(0, 0.4)
+    )
     size = rng.integers(SMALL, LARGE + 1, n)
     stage.arenas["rock_size"][:, 0] = size
     return stage.scenes()

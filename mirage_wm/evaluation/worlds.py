@@ -26,10 +26,24 @@ from mirage_env.simulator import Autoreset, Simulator, SimulatorConfig
 from mirage_wm.predictors import Predictor
 from mirage_wm.seeds import HELD_OUT
 
-__all__ = ["Contestant", "Dreamer", "Game", "Shown", "Starts", "along", "draw", "new_game", "parts"]
+__all__ = [
+    "PAST",
+    "SIZE",
+    "Contestant",
+    "Dreamer",
+    "Game",
+    "Shown",
+    "Starts",
+    "along",
+    "draw",
+    "new_game",
+    "parts",
+]
 
 FOREVER = 2**31 - 1
 SIZE = 64
+PAST = 4
+"""Frames of the game that a dream begins with."""
 SPREAD = 0x1E3779B97F4A7C15
 """Seeds of other branches lie so far from each other."""
 
@@ -39,8 +53,8 @@ class Starts(NamedTuple):
 
     Attributes:
         arenas: Records [n] of the hidden states, at the last frame.
-        frames: uint8 [n, context, 64, 64, 3], the oldest first.
-        actions: int64 [n, context - 1]; the last led to the last frame.
+        frames: uint8 [n, PAST, 64, 64, 3], the oldest first.
+        actions: int64 [n, PAST - 1]; the last led to the last frame.
     """
 
     arenas: Arenas
@@ -56,8 +70,8 @@ class Starts(NamedTuple):
         """Return the moments with these histories, drawn.
 
         Args:
-            history: Records [context, n], the oldest first.
-            actions: [n, context - 1].
+            history: Records [PAST, n], the oldest first.
+            actions: [n, PAST - 1].
             rules: That they were played by.
         """
         frames = np.stack([draw(states, rules) for states in history], axis=1)
@@ -116,7 +130,15 @@ class Dreamer:
             pad: Predict at least so many dreams together, those too many for nothing: a GPU's
                 graphs have one size.
             progress: Is called with the number of frames after each step.
+
+        Raises:
+            ValueError: If the model sees more than `PAST` frames.
         """
+        if predictor.context > PAST:
+            raise ValueError(
+                f"{predictor.card.name} sees {predictor.context} frames, and dreams are evaluated "
+                f"from {PAST}"
+            )
         self.predictor, self.pad = predictor, pad
         self.device = torch.device(getattr(predictor, "device", "cpu"))
         self._progress = progress or (lambda frames: None)
@@ -161,9 +183,7 @@ class Game:
 
     simulator: Simulator
 
-    def __init__(
-        self, rules: Rules, chance: int = 0, device: torch.device | str = "cpu"
-    ) -> None:
+    def __init__(self, rules: Rules, chance: int = 0, device: torch.device | str = "cpu") -> None:
         """Make the game.
 
         Args:
@@ -197,9 +217,7 @@ class Game:
         return Shown(frames, self.simulator.reward.copy(), self.simulator.terminated.copy())
 
 
-def along(
-    contestant: Contestant, starts: Starts, actions: NDArray[Any]
-) -> Iterator[Shown]:
+def along(contestant: Contestant, starts: Starts, actions: NDArray[Any]) -> Iterator[Shown]:
     """Begin from the starts and yield what is shown after each step, by actions [n, steps]."""
     contestant.begin(starts)
     for t in range(actions.shape[1]):
