@@ -144,7 +144,8 @@ def load(models: Sequence[str], device: str, pad: int, progress: Any) -> dict[Ru
             facts: dict[str, Any] = {"kind": "the game with other random numbers"}
         else:
             path, steps = parted(model)
-            predictor = make_predictor(path, device, **({"steps": steps} if steps else {}))
+            options: dict[str, Any] = {"steps": steps} if steps else {}
+            predictor = make_predictor(path, device, **options)
             card = predictor.card
             name, rules = card.name + (f"@{steps}" if steps else ""), rules_of(card)
             contestant = Dreamer(predictor, pad, progress)

@@ -27,8 +27,10 @@ __all__ = [
     "psnr",
     "rate",
     "ratio",
+    "resampled",
     "score",
     "scores",
+    "share",
 ]
 
 ROUNDING = 1 / 12
@@ -139,7 +141,11 @@ def rate(passed: Any) -> Rate:
         [0.8, 0.4902, 0.9433]
     """
     passed = np.asarray(passed, bool)
-    n, k = passed.size, int(passed.sum())
+    return share(int(passed.sum()), passed.size)
+
+
+def share(k: int, n: int) -> Rate:
+    """Return the share k of n with its interval, as `rate` does."""
     if n == 0:
         return Rate(float("nan"), 0.0, 1.0, 0, 0)
     p, z2 = k / n, Z * Z

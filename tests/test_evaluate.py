@@ -89,6 +89,8 @@ RATE = dict.fromkeys(("rate", "low", "high", "passed", "n"), "number")
 ESTIMATE = dict.fromkeys(("value", "low", "high", "n"), "number")
 LEAST = {name: SCORE[name] for name in ("psnr_of_mean", "psnr_of_mean_ci", "n")}
 PARTED = {"median": ESTIMATE, "along": RATE, "frames": "number"}
+READ = {**dict.fromkeys(("turn", "thrust", "fire", "all"), ESTIMATE), "frames": "number"}
+SPLIT = {"in_two": RATE, "ghost_area": ESTIMATE, "scores": [SCORE]}
 QUANTITIES = (
     *("sharpness", "small", "medium", "large", "bullets", "rock_area", "ship_area"),
     *("rock_edge", "ship_edge", "bullet_edge"),
@@ -143,31 +145,26 @@ def test_the_json_has_the_shape_that_its_schema_number_stands_for(report: Report
         "one_step": {**dict.fromkeys(rows, SCORE), "irreducible": LEAST},
         "divergence": dict.fromkeys(rows, PARTED),
         "steps": "number",
-        "keys": dict.fromkeys(
-            everyone,
-            {**dict.fromkeys(("turn", "thrust", "fire", "all"), ESTIMATE), "frames": "number"},
-        ),
+        "keys": {m: READ for m in everyone},
         "short": drift_shape(models),
         "long": drift_shape(models),
         "splits": {
             "n": "number",
             "after": ["number"],
-            "contestants": dict.fromkeys(
-                everyone, {"in_two": RATE, "ghost_area": ESTIMATE, "scores": [SCORE]}
-            ),
+            "contestants": {m: SPLIT for m in everyone},
             "ceiling": [SCORE],
             "irreducible": [SCORE],
         },
     }
     assert set(moments) >= {"plain", "fire", "wrap"}
     for moment in moments.values():
-        told = {"reward_right": RATE, "told_end": RATE, "error_share": "number"}
+        told = {"reward_right": RATE, "told_end": RATE, "error_share": ESTIMATE}
         assert shape(moment) == {
-            "share": "number",
+            "share": RATE,
             "n": "number",
             "copy": SCORE,
             "ceiling": SCORE,
-            "models": dict.fromkeys(models, {**SCORE, **told}),
+            "models": {m: {**SCORE, **told} for m in models},
         }
 
 

@@ -22,7 +22,17 @@ from mirage_env.rules import Rules
 from mirage_wm.evaluation.moments import Moment
 from mirage_wm.evaluation.plays import Plays, Sorted
 from mirage_wm.evaluation.worlds import SIZE, Contestant, Game, Shown, Starts, along, parts
-from mirage_wm.scores import Score, estimate, frame_errors, psnr, rate, scores
+from mirage_wm.scores import (
+    Estimate,
+    Score,
+    estimate,
+    frame_errors,
+    psnr,
+    rate,
+    resampled,
+    scores,
+    share,
+)
 
 __all__ = [
     "BRANCHES",
@@ -210,7 +220,7 @@ def divergence(errors: Errors) -> dict[str, Any]:
 def moment_figures(sorted_plays: Sorted, errors: Mapping[Moment, Errors]) -> dict[str, Any]:
     """Return, for each kind of step, its share of play and the scores of each contestant in it.
 
-    "error_share" is its share of the contestant's whole squared error in play, "reward_right" how
+    "error_share" is its part of the contestant's whole squared error in play, "reward_right" how
     often the points were told exactly, "told_end" how often the step was said to end the episode.
     """
     names = list(next(iter(errors.values())).models)
@@ -218,7 +228,7 @@ def moment_figures(sorted_plays: Sorted, errors: Mapping[Moment, Errors]) -> dic
     for moment, found in errors.items():
         played = sorted_plays.plays[moment]
         figures[moment.name.lower()] = {
-            "share": sorted_plays.shares[moment],
+            "share": share(sorted_plays.counts[moment], sorted_plays.steps)._asdict(),
             "n": len(played.actions),
             "copy": scores(found.copy)[0]._asdict(),
             "ceiling": scores(found.branches)[0]._asdict(),
@@ -232,8 +242,33 @@ def moment_figures(sorted_plays: Sorted, errors: Mapping[Moment, Errors]) -> dic
             },
         }
     for name in names:
-        weight = {m: sorted_plays.shares[m] * e.models[name].mean() for m, e in errors.items()}
-        whole = sum(weight.values()) or 1.0
-        for moment, part in weight.items():
-            figures[moment.name.lower()]["models"][name]["error_share"] = float(part / whole)
+        shares = error_shares(
+            [sorted_plays.counts[m] for m in errors],
+            [e.models[name][:, 0] for e in errors.values()],
+        )
+        for moment, part in zip(errors, shares, strict=True):
+            figures[moment.name.lower()]["models"][name]["error_share"] = part._asdict()
     return figures
+
+
+def error_shares(counts: list[int], errors: list[NDArray[Any]]) -> list[Estimate]:
+    """Return which share of a whole squared error each kind of step has.
+
+    Args:
+        counts: How many steps of each kind there are in play.
+        errors: Squared errors of some of them, [n] of each kind.
+    """
+    weights = np.asarray(counts, np.float64)
+    value = weights * [error.mean() for error in errors]
+    drawn = np.stack(
+        [
+            w * (resampled(len(e), seed=k) @ e)
+            for k, (w, e) in enumerate(zip(weights, errors, strict=True))
+        ]
+    )
+    low, high = np.percentile(drawn / np.maximum(drawn.sum(0), 1e-12), [2.5, 97.5], axis=1)
+    value = value / max(value.sum(), 1e-12)
+    return [
+        Estimate(float(v), float(a), float(b), len(e))
+        for v, a, b, e in zip(value, low, high, errors, strict=True)
+    ]

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mirage_env.arena import Arenas
 from mirage_env.rules import Rules
 from mirage_env.simulator import Autoreset, Simulator
 from mirage_wm.evaluation.moments import Moment, classify
@@ -46,7 +45,13 @@ class Plays(NamedTuple):
 
     def __getitem__(self, rows: Any) -> Plays:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return some of the stretches."""
-        return Plays(*(part[rows] for part in self))
+        return Plays(
+            self.starts[rows],
+            self.actions[rows],
+            self.moments[rows],
+            self.rewards[rows],
+            self.terminated[rows],
+        )
 
 
 class Sorted(NamedTuple):
@@ -54,23 +59,31 @@ class Sorted(NamedTuple):
 
     Attributes:
         plays: Up to n of each kind that was met.
-        shares: How often each is in play; together 1.
-        steps: How many steps the shares were counted over.
+        counts: How often each was in `steps` steps of play.
+        steps: All of them.
     """
 
     plays: dict[Moment, Plays]
-    shares: dict[Moment, float]
+    counts: dict[Moment, int]
     steps: int
 
 
 class Tick(NamedTuple):
-    """A tick of all arenas of a recorder."""
+    """A tick of the n arenas of a recorder, or several, [ticks, n].
 
-    arenas: Arenas
-    actions: NDArray[np.int32]
-    begun: NDArray[np.bool_]
-    rewards: NDArray[np.int32]
-    terminated: NDArray[np.bool_]
+    Attributes:
+        arenas: Records.
+        actions: int32.
+        begun: bool, what is seen does not follow from what was seen before.
+        rewards: int32.
+        terminated: bool.
+    """
+
+    arenas: Any
+    actions: Any
+    begun: Any
+    rewards: Any
+    terminated: Any
 
 
 def ticks(n: int, rules: Rules, seed: int) -> Iterator[Tick]:
@@ -83,7 +96,8 @@ def ticks(n: int, rules: Rules, seed: int) -> Iterator[Tick]:
     game = recorder.simulator
     while True:
         actions, begun = recorder.step(None)
-        yield Tick(game.arenas.copy(), actions, begun, game.reward.copy(), game.terminated.copy())
+        told = (game.reward.copy(), game.terminated.copy())
+        yield Tick(game.arenas.copy(), actions.astype(np.int32), begun, *told)
 
 
 def stacked(some: list[Tick]) -> Tick:
@@ -129,13 +143,12 @@ def sorted_by_moment(
                 found[moment].append(stacked([Tick(*(p[rows] for p in tick)) for tick in ring]))
         if not wanted and played * arenas >= steps:
             break
-    shares = {m: float(counts[m] / counts.sum()) for m in Moment if counts[m]}
     kept = {}
-    for moment in shares:
+    for moment in (m for m in Moment if counts[m]):
         parts = zip(*found[moment], strict=True)
         together = Tick(*(np.concatenate(part, axis=1)[:, :n] for part in parts))
         kept[moment] = _cut(together, rules)
-    return Sorted(kept, shares, int(counts.sum()))
+    return Sorted(kept, {m: int(counts[m]) for m in kept}, int(counts.sum()))
 
 
 def _cut(seen: Tick, rules: Rules) -> Plays:

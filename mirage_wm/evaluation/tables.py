@@ -79,9 +79,10 @@ def _group(group: Mapping[str, Any], best: float) -> str:
     ]
     for name, moment in group["moments"].items():
         cells = [
-            f"{_db(moment['models'][m])} ({moment['models'][m]['error_share']:.0%})" for m in models
+            f"{_db(moment['models'][m])} ({moment['models'][m]['error_share']['value']:.0%})"
+            for m in models
         ]
-        cells += [_db(moment["ceiling"]), f"{moment['share']:.2%}", _db(moment["copy"])]
+        cells += [_db(moment["ceiling"]), f"{moment['share']['rate']:.2%}", _db(moment["copy"])]
         lines.append(row(f"  {name}", cells))
     lines += ["  (in brackets: share of the model's squared error)", ""]
     rules = group["rules_kept"]

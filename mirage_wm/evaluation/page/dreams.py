@@ -14,6 +14,7 @@ from mirage_wm.evaluation.page.parts import (
     fill,
     legend,
     percent,
+    shares,
     style_of,
     table,
 )
@@ -64,7 +65,7 @@ def glance(group: Mapping[str, Any], best: float) -> str:
         [f"rules kept in {GOOD:.0%} of {n} scenes", *(kept(m) for m in [*models, "game"]), none],
         [
             "keys read back, all three",
-            *(between(group["keys"][m]["all"]) for m in [*models, "game"]),
+            *(shares(group["keys"][m]["all"]) for m in [*models, "game"]),
             none,
         ],
         [
@@ -201,13 +202,13 @@ def moments(group: Mapping[str, Any]) -> str:
 
 
 def _moment(name: str, moment: Mapping[str, Any], models: Sequence[str]) -> list[str]:
-    row = [name, f"{100 * moment['share']:.2f} %", str(moment["n"])]
+    row = [name, f"{100 * moment['share']['rate']:.2f} %", str(moment["n"])]
     for model in models:
         found = moment["models"][model]
         part = found["error_share"]
         row += [
             db(found),
-            f"{bar(part, style_of(models, model))} {100 * part:.1f} %",
+            f"{bar(part['value'], style_of(models, model))} {shares(part)}",
             f"{100 * found['reward_right']['rate']:.0f} %",
             f"{100 * found['told_end']['rate']:.0f} %",
         ]

@@ -8,7 +8,18 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-__all__ = ["between", "db", "figure", "fill", "legend", "percent", "style_of", "table", "template"]
+__all__ = [
+    "between",
+    "db",
+    "figure",
+    "fill",
+    "legend",
+    "percent",
+    "shares",
+    "style_of",
+    "table",
+    "template",
+]
 
 NONE = "<small>none</small>"
 
@@ -72,6 +83,14 @@ def percent(rate: Mapping[str, Any]) -> str:
         f"{100 * rate['rate']:.1f} % <small>({100 * rate['low']:.1f} to "
         f"{100 * rate['high']:.1f})</small>"
     )
+
+
+def shares(estimate: Mapping[str, Any]) -> str:
+    """Return an estimate that is a share, with its interval."""
+    if estimate["value"] is None:
+        return NONE
+    value, low, high = (100 * estimate[part] for part in ("value", "low", "high"))
+    return f"{value:.1f} % <small>({low:.1f} to {high:.1f})</small>"
 
 
 def between(estimate: Mapping[str, Any], digits: int = 3) -> str:

@@ -13,6 +13,7 @@ from mirage_wm.evaluation.page.parts import (
     fill,
     legend,
     percent,
+    shares,
     style_of,
     table,
     template,
@@ -109,7 +110,7 @@ def keys(group: Mapping[str, Any]) -> str:
     """Return how often the keys can be read back."""
     found = group["keys"]
     rows = [
-        [escape(who), *(between(found[who][key]) for key in ("turn", "thrust", "fire", "all"))]
+        [escape(who), *(shares(found[who][key]) for key in ("turn", "thrust", "fire", "all"))]
         for who in [*group["models"], "game"]
     ]
     game = found["game"]
