@@ -57,8 +57,8 @@ class EvaluateConfig:
     """An evaluation.
 
     Attributes:
-        model: Names of models that come with the project, paths of .safetensors files, or
-            "simulator". NAME@2 draws each frame of a diffusion model in 2 steps.
+        model: Models that come with the project, files of weights, or "simulator". NAME@2 draws
+            each frame of a diffusion model in 2 steps.
         device: "cuda", "cpu", or "auto": the GPU if there is one.
         quick: Measure little: the default without a GPU.
         full: Measure all: the default on a GPU; hours without one.
@@ -118,7 +118,8 @@ def evaluate(config: EvaluateConfig, sizes: Sizes | None = None) -> Report:
     began = time.monotonic()
     with tqdm(unit=" frames", unit_scale=True, dynamic_ncols=True, disable=None) as bar:
         groups = load(config.model, device, sizes.batch if gpu else 0, bar.update)
-        bar.total = sizes.frames() * sum(len(some) for some, _ in groups.values())
+        some = [one for contestants, _ in groups.values() for one in contestants.values()]
+        bar.total = sizes.frames() * sum(isinstance(one, Dreamer) for one in some) or None
         measured = []
         for rules, (contestants, _) in groups.items():
             measured.append(measure(contestants, rules, sizes, bar.set_description))
