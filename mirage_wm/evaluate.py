@@ -37,7 +37,7 @@ from mirage_wm.evaluation.measure import (  # noqa: E402
     measure,
 )
 from mirage_wm.evaluation.page import page  # noqa: E402
-from mirage_wm.evaluation.report import Report, write_together  # noqa: E402
+from mirage_wm.evaluation.report import Report, probe, write_together  # noqa: E402
 from mirage_wm.evaluation.tables import card_figures, summary  # noqa: E402
 from mirage_wm.evaluation.worlds import Contestant, Dreamer, Game  # noqa: E402
 from mirage_wm.model_card import write_card_page  # noqa: E402
@@ -189,7 +189,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     tyro = import_extra("tyro", "wm", "the command line")
     try:
         config = tyro.cli(EvaluateConfig, args=argv, description=__doc__)
-        config.out.parent.mkdir(parents=True, exist_ok=True)  # Before the work, if it cannot be.
+        for path in targets(config):  # Before the work, if it cannot be.
+            probe(path)
         report = evaluate(config)
         print(summary(report.figures))
         write(report, config)
@@ -205,9 +206,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def targets(config: EvaluateConfig) -> list[Path]:
+    """Return where the figures and the page go."""
+    return [config.out.with_name(config.out.name + end) for end in (".json", ".html")]
+
+
 def write(report: Report, config: EvaluateConfig) -> None:
     """Write the report, and the cards where that was asked for."""
-    paths = [config.out.with_name(config.out.name + end) for end in (".json", ".html")]
+    paths = targets(config)
     write_together(dict(zip(paths, (report.json(), page(report)), strict=True)))
     print(f"\nwrote {paths[0]} and {paths[1]}")
     if config.write_card:

@@ -294,6 +294,7 @@ def test_an_unevaluated_model_has_a_page_that_says_so(tmp_path: Path) -> None:
         (["--device", "tpu"], "device must be"),
         (["--device", "cuda:99"], "'cuda:99' was asked for"),
         (["--out", "FILE/below"], "FILE"),
+        (["--out", "folder"], "folder.html is a folder"),
     ],
 )
 def test_what_cannot_be_is_one_line_before_the_work(
@@ -309,6 +310,7 @@ def test_what_cannot_be_is_one_line_before_the_work(
     monkeypatch.setattr("mirage_wm.evaluate.measure", work)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "FILE").touch()
+    (tmp_path / "folder.html").mkdir()
     assert main(arguments) == 2
     error = capsys.readouterr().err.strip().splitlines()
     assert error[-1].startswith("error: ")
