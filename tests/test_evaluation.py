@@ -391,6 +391,19 @@ def test_long_dreams_stand_beside_the_game_with_the_same_keys() -> None:
     assert set(pictures) == {"game", "other", "shipless"}
 
 
+def test_long_keys_are_those_of_games_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = drift.long_play(9, 20, RULES)  # In as many arenas as the other.
+    monkeypatch.setattr(drift, "STRETCH", 8)
+    play = drift.long_play(2, 20, RULES)
+    assert play.actions.shape == (2, 20)
+    assert len(play.starts.arenas) == 2
+    # The same arenas play; of each, the keys of the first eight steps are taken.
+    assert np.array_equal(play.actions[:, :8], whole.actions[:2, :8])
+    assert np.array_equal(play.actions[:, 8:16], whole.actions[2:4, :8])
+    assert np.array_equal(play.actions[:, 16:], whole.actions[4:6, :4])
+    assert np.array_equal(play.starts.frames, whole.starts.frames[:2])
+
+
 def test_dreams_that_say_they_are_over_begin_anew_and_others_do_not() -> None:
     class Ending(Frozen):
         """Says in every tenth step that all is over, and notes who is woken."""

@@ -33,6 +33,8 @@ __all__ = ["LongPlay", "Track", "drift_figures", "follow", "long_play", "sharpne
 TICKS_PER_SECOND = 30
 LOOKS = 8
 """Frames that are looked at for a time, spread over the last quarter of the time until then."""
+STRETCH = 1800
+"""Ticks of keys that come from one game."""
 GLANCE = 5
 """Ticks between looks at the sky."""
 EMPTY = 8
@@ -78,16 +80,24 @@ class Track:
 
 
 def long_play(n: int, steps: int, rules: Rules, *, seed: int = HELD_OUT + 2**43) -> LongPlay:
-    """Return up to n starts of held-out play, and the keys of the steps after them."""
-    source = ticks(n + n // 8 + 2, rules, seed)
+    """Return up to n starts of held-out play, and the keys of the steps after them.
+
+    They are those pressed in the real game of the start for `STRETCH` steps, then those of another
+    real game for as long, and so on: after some seconds a dream is another game anyway, and many
+    games are played sooner than long ones.
+    """
+    games = -(-steps // STRETCH)
+    source = ticks(games * (n + n // 8 + 2), rules, seed)
     first = [next(source) for _ in range(PAST)]
-    rows = np.flatnonzero(~np.stack([tick.begun for tick in first[1:]]).any(0))[:n]
-    history = np.stack([tick.arenas[rows] for tick in first])
-    past = np.stack([tick.actions[rows] for tick in first[1:]], 1)
-    actions = np.zeros((len(rows), steps), np.uint8)
-    for t in range(steps):
-        actions[:, t] = next(source).actions[rows]
-    return LongPlay(Starts.of(history, past, rules), actions, openings(4 * n, rules))
+    rows = np.flatnonzero(~np.stack([tick.begun for tick in first[1:]]).any(0))
+    n = min(n, len(rows) // games)
+    rows = rows[: n * games]
+    keys = np.stack([next(source).actions[rows] for _ in range(min(steps, STRETCH))], 1)
+    actions = keys.astype(np.uint8).reshape(games, n, -1).swapaxes(0, 1).reshape(n, -1)
+    history = np.stack([tick.arenas[rows[:n]] for tick in first])
+    past = np.stack([tick.actions[rows[:n]] for tick in first[1:]], 1)
+    starts = Starts.of(history, past, rules)
+    return LongPlay(starts, actions[:, :steps].copy(), openings(4 * n, rules))
 
 
 def follow(
