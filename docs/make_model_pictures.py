@@ -46,7 +46,8 @@ def noise() -> Image.Image:
     env = MirageEnv()
     env.reset(seed=3)
     state = env.state()
-    state["rock_size"][:], state["wave_timer"] = 0, 1  # the last rock is gone
+    state["rock_size"] = np.zeros_like(state["rock_size"])  # the last rock is gone
+    state["wave_timer"] = np.uint8(1)
     env.set_state(state)
     last = env.step(0)[0]
     following = env.step(0)[0]

@@ -61,7 +61,9 @@ def train(config: TrainConfig, began: float | None = None) -> Trainer:
 
 def _loop(trainer: Trainer, budget: RunningBudget, stopped: Callable[[], bool]) -> None:
     config = trainer.config
-    watched = films(config.validate_films, 10).to(trainer.device) if config.validate_films else None
+    watched = None
+    if config.validate_films:
+        watched = films(config.validate_films, 10, config.rules).to(trainer.device)
     losses = torch.zeros(3)
     log = TrainingLog(config, trainer.step)
     saved = measured = time.monotonic()

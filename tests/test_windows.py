@@ -15,7 +15,7 @@ from mirage_env.rules import UNIT, Rules, tuning
 from mirage_env.simulator import Simulator, SimulatorConfig
 from mirage_wm.behaviours import Behaviour, Behaviours, aimed_actions
 from mirage_wm.fields import Fields
-from mirage_wm.held_out import films, films_by_event
+from mirage_wm.held_out import films
 from mirage_wm.recorder import Chunk, Event, Recorder
 from mirage_wm.rewards import REWARDS
 from mirage_wm.seeds import HELD_OUT, arena_seeds
@@ -242,19 +242,10 @@ def test_the_real_game_is_recorded_with_all_its_events() -> None:
     assert lives >= {1, 2, 3}
 
 
-def test_held_out_films_show_what_they_were_chosen_for() -> None:
-    shown = films_by_event(8, threads=1)
-    assert set(shown) == {Event(0), *Event} - {Event.BEGIN}
-    for event, points in ((Event.LARGE, 20), (Event.MEDIUM, 50), (Event.SMALL, 100)):
-        assert shown[event].frames.shape == (8, 5, 64, 64, 3)
-        told = np.array(REWARDS)[shown[event].rewards[:, -1].numpy()]
-        assert (told >= points).all()
-    assert shown[Event.END].terminated[:, -1].all()
-    assert not shown[Event(0)].rewards[:, -1].any()
-    plain = films(24, 3, threads=1)
+def test_held_out_films_are_of_one_episode_each_and_differ() -> None:
+    plain = films(24, 3)
     assert plain.frames.shape[1:] == (7, 64, 64, 3)
     assert plain.actions.shape[1:] == (6,)
-    assert not plain.terminated[:, :-1].any()
     assert len(np.unique(plain.frames.numpy().reshape(len(plain.frames), -1), axis=0)) > 12
 
 
