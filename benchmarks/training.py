@@ -97,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--run", choices=list(RUNS), default="v1")
     parser.add_argument("--preset", choices=list(PRESETS), default="full")
-    parser.add_argument("--compile", choices=["auto", "on", "off"], default=None)
+    parser.add_argument("--compile", choices=["auto", "on", "graphs", "off"], default=None)
     parser.add_argument("--play", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--steps", type=int, default=60)

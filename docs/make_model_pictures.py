@@ -47,7 +47,7 @@ def noise() -> Image.Image:
     env.reset(seed=3)
     state = env.state()
     state["rock_size"] = np.zeros_like(state["rock_size"])  # the last rock is gone
-    state["wave_timer"] = np.uint8(1)
+    state["wave_timer"] = np.array(1, np.uint8)
     env.set_state(state)
     last = env.step(0)[0]
     following = env.step(0)[0]

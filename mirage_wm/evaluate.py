@@ -48,6 +48,8 @@ __all__ = ["SIMULATOR", "EvaluateConfig", "evaluate", "main"]
 
 SIMULATOR = "simulator"
 """The name of the game among the models."""
+PAD = 32
+"""On a GPU dreams are predicted in multiples of so many."""
 OTHER_CHANCE = 101
 """Random numbers of the game as a model: neither those of the branches nor the real ones."""
 
@@ -117,7 +119,7 @@ def evaluate(config: EvaluateConfig, sizes: Sizes | None = None) -> Report:
     sizes = sizes or config.sizes(gpu)
     began = time.monotonic()
     with tqdm(unit=" frames", unit_scale=True, dynamic_ncols=True, disable=None) as bar:
-        groups = load(config.model, device, sizes.batch if gpu else 0, bar.update)
+        groups = load(config.model, device, PAD if gpu else 1, bar.update)
         some = [one for contestants, _ in groups.values() for one in contestants.values()]
         bar.total = sizes.frames() * sum(isinstance(one, Dreamer) for one in some) or None
         measured = []

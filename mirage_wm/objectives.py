@@ -9,7 +9,7 @@ follows is another history than the film's, and nothing to learn from.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -92,7 +92,7 @@ class Objective:
         model: Regression | Diffusion,
         generator: torch.Generator,
         *,
-        compiled: bool = False,
+        compiled: Literal["off", "on", "graphs"] = "off",
         unroll: int = 4,
         random_splits: bool = False,
     ) -> None:
@@ -101,7 +101,8 @@ class Objective:
         Args:
             model: The model.
             generator: Of all noise; on the model's device.
-            compiled: Compile it, once for each shape of a batch.
+            compiled: Whether to compile it, once for each shape of a batch, and to record CUDA
+                graphs of that.
             unroll: See the attribute.
             random_splits: Whether rocks split at random, so that a split is a surprise too.
         """
@@ -113,7 +114,10 @@ class Objective:
             self.surprises |= int(Event.LARGE | Event.MEDIUM)
 
         def compile(function: Any) -> Any:
-            return torch.compile(function, dynamic=False) if compiled else function
+            if compiled == "off":
+                return function
+            mode = "reduce-overhead" if compiled == "graphs" else None
+            return torch.compile(function, dynamic=False, mode=mode)
 
         self._errors = compile(model.errors)
         self._denoise = compile(model.forward) if self.draws else None

@@ -39,10 +39,10 @@ class Schedule:
         warm_up: Steps until the peak.
     """
 
-    shares: tuple[float, float, float] = (0.55, 0.15, 0.3)
-    peak: float = 6e-4
+    shares: tuple[float, float, float] = (0.5, 0.2, 0.3)
+    peak: float = 1.5e-3
     floor: float = 0.1
-    rollout_peak: float = 1.2e-4
+    rollout_peak: float = 3e-4
     warm_up: int = 500
 
     def __post_init__(self) -> None:
@@ -84,7 +84,7 @@ class Budget:
             totals do not count then.
     """
 
-    total_minutes: float = 16.0
+    total_minutes: float = 17.0
     total_steps: int | None = None
     minutes: float | None = None
     steps: int | None = None

@@ -1,10 +1,10 @@
 """Train a model, on a GPU in less than half an hour; on a CPU it works too, slowly.
 
-    python -m mirage_wm.train v1                # 24 minutes; so does v2
+    python -m mirage_wm.train v1                # 17 minutes; so does v2
     python -m mirage_wm.train v1 --preset 4gb   # with little memory and no compiler
 
-    # The same in parts: three times
-    python -m mirage_wm.train v1 --resume --budget.minutes 8
+    # The same in parts: twice
+    python -m mirage_wm.train v1 --resume --budget.minutes 8.5
 
 The first word names the run, and with it the model: v1 (a regression), v2 (diffusion), or v1-random
 and v2-random, which learn the game in which rocks split at random. Data is played while the model

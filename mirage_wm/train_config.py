@@ -30,7 +30,8 @@ class TrainConfig:
         seed: Of the weights, of the play (below 2**62) and of the draws.
         device: "cuda", "cpu", or "auto": the GPU if there is one.
         compile: Compile the model: 20 to 40 s for each of two graphs, three times the speed.
-            "auto": on a GPU.
+            "graphs" also records CUDA graphs, which helps where the host is too slow to launch the
+            kernels. "auto": "on" on a GPU.
         precision: Of the activations; "auto" is bf16 on a GPU and fp32 elsewhere.
         batch: Windows of a step.
         rollout: Frames of a dream that one gradient goes through (v1).
@@ -57,7 +58,7 @@ class TrainConfig:
     start: str | None = None
     seed: int = 0
     device: str = "auto"
-    compile: Literal["auto", "on", "off"] = "auto"
+    compile: Literal["auto", "on", "graphs", "off"] = "auto"
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     batch: int = 512
     rollout: int = 4

@@ -6,7 +6,7 @@ import copy
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -65,8 +65,7 @@ class Trainer:
         self.objective = Objective(
             self.model,
             torch.Generator(self.device).manual_seed(config.seed),
-            compiled=config.compile == "on"
-            or (config.compile == "auto" and self.device.type == "cuda"),
+            compiled=self._compiled(),
             unroll=config.rollout,
             random_splits=config.split == "random",
         )
@@ -165,6 +164,11 @@ class Trainer:
         save_weights(
             self.config.out, self.config.name, self.average, training, self.config.unusual_rules
         )
+
+    def _compiled(self) -> Literal["off", "on", "graphs"]:
+        if self.config.compile == "auto":
+            return "on" if self.device.type == "cuda" else "off"
+        return self.config.compile
 
     def _world(self, arenas: int, threads: int, rules: Rules | None) -> Any:
         if self.device.type != "cuda":

@@ -54,8 +54,8 @@ AREAS = {"small": (8, 22), "medium": (23, 64), "large": (65, SIZE**2)}
 100. Bullets have up to 7."""
 
 SHIP_PIXELS, SHIP_VIEW = 4, 13
-"""A ship is so many pixels of a hull's hue, or more, within a square of so many. It has about 10, an
-explosion up to 33."""
+"""A ship is so many pixels of a hull's hue, or more, within a square of so many. It has about 10,
+an explosion up to 33."""
 
 
 def brightness(frames: Tensor) -> Tensor:

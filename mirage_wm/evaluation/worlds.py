@@ -120,15 +120,15 @@ class Dreamer:
     def __init__(
         self,
         predictor: Predictor,
-        pad: int = 0,
+        pad: int = 1,
         progress: Callable[[int], object] | None = None,
     ) -> None:
         """Make a dreamer.
 
         Args:
             predictor: Runs the model.
-            pad: Predict at least so many dreams together, those too many for nothing: a GPU's
-                graphs have one size.
+            pad: Predict a multiple of so many dreams together, those too many for nothing: a GPU
+                records a graph for each size.
             progress: Is called with the number of frames after each step.
 
         Raises:
@@ -149,7 +149,7 @@ class Dreamer:
     def begin(self, starts: Starts) -> None:
         """See `Contestant.begin`."""
         self._count = len(starts.arenas)
-        rows = np.arange(max(self._count, self.pad)) % self._count
+        rows = np.arange(-(-self._count // self.pad) * self.pad) % self._count
         frames, self._actions = self._past(starts[rows])
         self._seen = self.predictor.take(frames)
 
