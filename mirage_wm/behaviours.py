@@ -3,22 +3,25 @@
 A model knows only what it has seen. Random keys alone hardly turn and seldom hit; good players
 alone never show what a collision looks like. So every arena has one of the players below at a time
 and changes it now and then, and every player sometimes slips. They read the simulator's states, all
-arenas at once.
+arenas at once, on the device where these are. What an arena's players do is decided by its seed:
+it does not depend on the other arenas.
 """
 
 from __future__ import annotations
 
-import json
 from enum import IntEnum
+from itertools import count
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-from mirage_env.arena import Arenas
 from mirage_env.rules import UNIT
+from mirage_wm.fields import Fields
+from mirage_wm.noise import stream_keys, uniform
 
-__all__ = ["Behaviour", "Behaviours"]
+__all__ = ["Behaviour", "Behaviours", "aimed_actions"]
 
 
 class Behaviour(IntEnum):
@@ -57,94 +60,109 @@ DANGER = 13.0
 """Distance in units at which a rock frightens the careful."""
 
 
+class Draws:
+    """The random numbers of a tick: each use of it is a site, in the order of the program."""
+
+    def __init__(self, keys: Tensor) -> None:
+        self._keys, self._sites = keys, count()
+
+    def uniform(self) -> Tensor:
+        """Return numbers from 0 to 1, float32 [n], others at each call."""
+        return uniform(self._keys, next(self._sites), torch)
+
+    def below(self, n: int, low: int = 0) -> Tensor:
+        """Return whole numbers from `low` to n - 1, int64 [n]."""
+        return (low + self.uniform() * (n - low)).long().clamp_(max=n - 1)
+
+
 class Behaviours:
-    """The players of `num_envs` arenas and the random numbers they use.
+    """The players of the arenas with some seeds.
 
     Example:
         >>> from mirage_env.arena import ARENA_DTYPE
-        >>> players = Behaviours(2, seed=1)
-        >>> players.act(np.zeros(2, ARENA_DTYPE)).shape
-        (2,)
+        >>> players = Behaviours(torch.tensor([1, 2]))
+        >>> players.act(Fields(np.zeros(2, ARENA_DTYPE))).shape
+        torch.Size([2])
     """
 
-    def __init__(self, num_envs: int, seed: int) -> None:
-        """Give each arena a player."""
-        self.rng = np.random.default_rng([seed, 0x6B657973])
-        self.kind = self._choose(num_envs)
-        self.keys = self._random_keys(num_envs)
+    def __init__(self, seeds: Tensor) -> None:
+        """Give each arena a player; seeds int64 [n], on the device of the arenas."""
+        self.seeds, self.tick = seeds, 0
+        self._edges = torch.tensor(list(SHARES.values()), device=seeds.device).cumsum(0)[:-1]
+        draws = self.draws()
+        self.kind, self.keys = self._chosen(draws), self._random_keys(draws)
 
-    def act(self, arenas: Arenas) -> NDArray[np.int32]:
-        """Return the actions int32 [num_envs] for the arenas as they are."""
-        n = len(arenas)
-        chance = self.rng.random((3, n), dtype=np.float32)
-        self.kind = np.where(chance[0] < SWITCH, self._choose(n), self.kind)
-        self.keys = np.where(chance[1] < RELEASE, self._random_keys(n), self.keys)
-        actions = np.where(self.kind == Behaviour.IDLE, 0, self.keys)
-        seeing = np.flatnonzero((self.kind != Behaviour.STICKY) & (self.kind != Behaviour.IDLE))
-        if len(seeing):
-            actions[seeing] = aimed_actions(arenas[seeing], self.kind[seeing])
-        return np.where(chance[2] < SLIP, self.keys, actions).astype(np.int32)
+    def draws(self) -> Draws:
+        """Return the random numbers of the next tick."""
+        self.tick += 1
+        tick = torch.full_like(self.seeds, self.tick)
+        return Draws(stream_keys(self.seeds, torch.zeros_like(tick), tick))
+
+    def act(self, arenas: Fields, draws: Draws | None = None) -> Tensor:
+        """Return the actions int64 [n] for the arenas as they are."""
+        draws = draws or self.draws()
+        self.kind = torch.where(draws.uniform() < SWITCH, self._chosen(draws), self.kind)
+        self.keys = torch.where(draws.uniform() < RELEASE, self._random_keys(draws), self.keys)
+        aimed = aimed_actions(arenas, self.kind)
+        pressed = torch.where(self.kind == Behaviour.STICKY, self.keys, aimed)
+        pressed = torch.where(self.kind == Behaviour.IDLE, 0, pressed)
+        return torch.where(draws.uniform() < SLIP, self.keys, pressed)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that decides the actions to come: arrays and a string."""
-        state = json.dumps(self.rng.bit_generator.state)
-        return {"kind": self.kind.copy(), "keys": self.keys.copy(), "rng": state}
+        """Return all that decides the actions to come."""
+        return {"kind": self.kind.clone(), "keys": self.keys.clone(), "tick": self.tick}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a `state_dict`."""
-        self.kind = np.asarray(state["kind"]).copy()
-        self.keys = np.asarray(state["keys"]).copy()
-        self.rng.bit_generator.state = json.loads(state["rng"])
+        self.kind, self.keys = (state[k].to(self.seeds.device) for k in ("kind", "keys"))
+        self.tick = state["tick"]
 
-    def _choose(self, n: int) -> NDArray[np.int8]:
-        return self.rng.choice(np.array(list(SHARES), np.int8), n, p=list(SHARES.values()))
+    def _chosen(self, draws: Draws) -> Tensor:
+        return (draws.uniform()[:, None] >= self._edges).sum(1)
 
-    def _random_keys(self, n: int) -> NDArray[np.int8]:
-        turn = self.rng.integers(0, 3, n, np.int8)
-        thrust = self.rng.random(n, dtype=np.float32) < 0.35
-        fire = self.rng.random(n, dtype=np.float32) < 0.45
-        return (turn * 4 + thrust * 2 + fire).astype(np.int8)
+    def _random_keys(self, draws: Draws) -> Tensor:
+        turn, thrust, fire = draws.below(3), draws.uniform() < 0.35, draws.uniform() < 0.45
+        return turn * 4 + thrust * 2 + fire
 
 
-def aimed_actions(arenas: Arenas, kind: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Return what players of `kind` HUNTER, CAREFUL or FLEEING press, int32 [n]."""
+def aimed_actions(arenas: Fields, kind: Tensor) -> Tensor:
+    """Return what players of `kind` HUNTER, CAREFUL or FLEEING press, int64 [n]."""
     # [n, 24] offsets from the ship to each rock, the short way around the torus, and relative
     # velocities; in units.
-    dx = units(arenas["rock_x"] - arenas["ship_x"][:, None])
-    dy = units(arenas["rock_y"] - arenas["ship_y"][:, None])
-    vx = (arenas["rock_vx"] - arenas["ship_vx"][:, None]) / np.float32(UNIT)
-    vy = (arenas["rock_vy"] - arenas["ship_vy"][:, None]) / np.float32(UNIT)
+    dx = _units(arenas["rock_x"] - arenas["ship_x"][:, None])
+    dy = _units(arenas["rock_y"] - arenas["ship_y"][:, None])
+    vx = _units(arenas["rock_vx"] - arenas["ship_vx"][:, None])
+    vy = _units(arenas["rock_vy"] - arenas["ship_vy"][:, None])
     size = arenas["rock_size"]
-    distance = np.sqrt(dx * dx + dy * dy) - 2 * size.astype(np.float32)
-    distance[size == 0] = 1e3
+    distance = torch.where(size == 0, 1e3, (dx * dx + dy * dy).sqrt() - 2 * size)
 
-    nearest = distance.argmin(1)[:, None]
-    near = np.take_along_axis(distance, nearest, 1)[:, 0]
-    x, y, vx, vy = (np.take_along_axis(a, nearest, 1)[:, 0] for a in (dx, dy, vx, vy))
-    flight = np.clip(near, 0, 60) / BULLET_SPEED
-    aim = heading_of(x + vx * flight, y + vy * flight)
-    push = 1 / np.clip(distance, 1, None) ** 2
-    away = heading_of(-(dx * push).sum(1), -(dy * push).sum(1))
+    nearest = distance.argmin(1, keepdim=True)
+    near, x, y, vx, vy = (a.gather(1, nearest)[:, 0] for a in (distance, dx, dy, vx, vy))
+    flight = near.clip(0, 60) / BULLET_SPEED
+    aim = _heading(x + vx * flight, y + vy * flight)
+    push = distance.clip(min=1) ** -2
+    away = _heading(-(dx * push).sum(1), -(dy * push).sum(1))
 
     solid = arenas["wave_timer"] == 0
-    afraid = (kind == Behaviour.FLEEING) | (
+    fleeing = kind == Behaviour.FLEEING
+    afraid = fleeing | (
         (kind == Behaviour.CAREFUL) & (near < DANGER) & (arenas["shield"] < 8) & solid
     )
-    heading = arenas["ship_heading"].astype(np.float32)
-    off = (np.where(afraid, away, aim) - heading + 32) % 64 - 32
-    turn = np.where(off > 1.5, 1, np.where(off < -1.5, 2, 0))
-    thrust = np.where(afraid, np.abs(off) < 10, (np.abs(off) < 5) & (near > 30))
+    heading = arenas["ship_heading"].float()
+    off = (torch.where(afraid, away, aim) - heading + 32) % 64 - 32
+    turn = torch.where(off > 1.5, 1, torch.where(off < -1.5, 2, 0))
+    thrust = torch.where(afraid, off.abs() < 10, (off.abs() < 5) & (near > 30))
     # The careful go on shooting at what is before them while they run.
-    aimed = np.abs((aim - heading + 32) % 64 - 32) < 2.5
-    fire = aimed & (near < 38) & (near < 900) & ((kind != Behaviour.FLEEING) | (near < 8))
-    return (turn * 4 + thrust * 2 + fire).astype(np.int32)
+    aimed = ((aim - heading + 32) % 64 - 32).abs() < 2.5
+    fire = aimed & (near < 38) & (~fleeing | (near < 8))
+    return turn * 4 + thrust * 2 + fire
 
 
-def units(difference: NDArray[np.uint32]) -> NDArray[np.float32]:
-    """Return a wrapped difference of two coordinates in units, -32 to 32."""
-    return difference.view(np.int32).astype(np.float32) / np.float32(UNIT)
+def _units(difference: Tensor) -> Tensor:
+    """Return a wrapped difference, int32, in units, -32 to 32."""
+    return difference.float() / UNIT
 
 
-def heading_of(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+def _heading(x: Tensor, y: Tensor) -> Tensor:
     """Return the heading (0 to 64, counter-clockwise as seen, y down) of a direction."""
-    return np.arctan2(-y, x) * np.float32(32 / np.pi)
+    return torch.atan2(-y, x) * (32 / np.pi)

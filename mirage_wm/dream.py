@@ -1,8 +1,8 @@
 """The dream: worlds whose every next frame, reward and ending a model makes up.
 
-A dream's whole state is its last frames and actions. Frames between steps are uint8, as they are
-shown. The reward is the likeliest of `REWARDS`; an episode ends where the model is sure of it
-(`mirage_wm.rewards.ENDS`).
+A dream's whole state is its last frames and actions, and its seed and tick, which decide the noise
+of a diffusion model. Frames between steps are uint8, as they are shown. The reward is the likeliest
+of `REWARDS`; an episode ends where the model is sure of it (`mirage_wm.rewards.ENDS`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirage_env.arena import TERMINATED, TRUNCATED
+from mirage_env.rules import Rules
 from mirage_env.simulator import ENDED_SNAPSHOT, Autoreset
+from mirage_wm.noise import stream_keys
 from mirage_wm.openings import Openings
 from mirage_wm.predictors import Predictor
 
-__all__ = ["Dream", "DreamState", "enlarged"]
+__all__ = ["Dream", "DreamState", "enlarged", "enlarged_indices"]
 
 SIZE = 64
 """Width and height of a dream's pictures, pixels."""
@@ -53,6 +55,7 @@ class Dream:
 
     Attributes:
         num_envs: How many there are.
+        context: Frames that decide the next one.
         reward: int32 [num_envs], of the last step.
         terminated: bool [num_envs].
         truncated: bool [num_envs].
@@ -70,6 +73,7 @@ class Dream:
         frame_skip: int = 1,
         max_ticks: int = 4500,
         autoreset: Autoreset = Autoreset.NEXT_STEP,
+        rules: Rules | None = None,
     ) -> None:
         """Make dreams; call `reset` next.
 
@@ -79,11 +83,13 @@ class Dream:
             frame_skip: Ticks in a step.
             max_ticks: Ticks after which an episode is truncated.
             autoreset: What a step does with an episode that is over.
+            rules: Of the games that the dreams begin from; None for the standard ones.
         """
         n = self.num_envs = num_envs
         self.predictor, self.frame_skip, self.max_ticks = predictor, frame_skip, max_ticks
+        self.context = predictor.context
         self.autoreset = autoreset
-        self._openings = Openings(n, predictor.context)
+        self._openings = Openings(n, predictor.context, rules)
         self._seen = predictor.take(np.zeros((n, predictor.context, SIZE, SIZE, 3), np.uint8))
         self._actions = np.zeros((n, predictor.context - 1), np.int64)
         self._tick = np.zeros(n, np.int64)
@@ -182,6 +188,30 @@ class Dream:
         self._openings.episode[indices] = snapshot.episode
         self._shown = None
 
+    def infos(
+        self, indices: NDArray[np.intp] | None = None, *, final: bool = False
+    ) -> dict[str, NDArray[np.int64]]:
+        """Return the score of some dreams, int64 [n]; with `final`, at the end of an episode."""
+        score = self.final_score if final else self.score
+        return {"score": score.copy() if indices is None else score[indices]}
+
+    def wake(
+        self,
+        frames: NDArray[np.uint8],
+        actions: NDArray[np.int64],
+        indices: NDArray[np.intp],
+    ) -> None:
+        """Let n dreams go on from given frames, as if these had been dreamt; score and tick stay.
+
+        Args:
+            frames: uint8 [n, context, 64, 64, 3], the oldest first.
+            actions: int64 [n, context - 1], those that led from each frame to the next.
+            indices: Which dreams.
+        """
+        self._seen[indices] = self.predictor.take(frames)
+        self._actions[indices], self._ended[indices] = actions, 0
+        self._shown = None
+
     def close(self) -> None:
         """Free the simulator of the openings. Closing twice is fine."""
         self._openings.close()
@@ -189,7 +219,10 @@ class Dream:
     def _tick_once(self, actions: NDArray[np.int32], awake: NDArray[np.bool_]) -> None:
         """Dream one tick of all worlds; those that are not awake stay as they are."""
         keys = np.concatenate([self._actions, actions[:, None].astype(np.int64)], 1)
-        frames, reward, terminated = self.predictor.predict(self._seen, keys)
+        noise = stream_keys(
+            self._openings.seed.view(np.int64), self._openings.episode.astype(np.int64), self._tick
+        )
+        frames, reward, terminated = self.predictor.predict(self._seen, keys, noise)
         seen = self.predictor.append(self._seen, frames)
         if awake.all():
             self._seen, self._actions = seen, keys[:, 1:]
@@ -219,5 +252,10 @@ def enlarged(pictures: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Return pictures [n, 64, 64, 3] as [n, size, size, 3], each pixel the nearest of theirs."""
     if size == pictures.shape[1]:
         return pictures
-    nearest = np.arange(size) * pictures.shape[1] // size
+    nearest = enlarged_indices(size)
     return pictures[:, nearest[:, None], nearest]
+
+
+def enlarged_indices(size: int) -> NDArray[np.intp]:
+    """Return which row or column of a dream's picture each of a larger one shows, [size]."""
+    return np.arange(size) * SIZE // size

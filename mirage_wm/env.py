@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
+import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from mirage_env.errors import refuse_keywords
@@ -48,6 +49,8 @@ class DreamEnv(WorldEnv):
         render_size: int = 512,
         copy: bool = True,
         num_threads: int = 0,
+        steps: int | None = None,
+        compiled: bool = False,
         **unknown: Never,
     ) -> None:
         """Load the model and make the dream; call `reset` next.
@@ -73,5 +76,16 @@ class DreamEnv(WorldEnv):
                 render_size=render_size,
                 copy=copy,
                 num_threads=num_threads,
+                steps=steps,
+                compiled=compiled,
             )
         )
+
+    def wake(self, frames: Any, actions: Any) -> None:
+        """Let the dream go on from given frames, see `DreamVectorEnv.wake`.
+
+        Args:
+            frames: uint8 [4, 64, 64, 3], the oldest first.
+            actions: Integers [3] from 0 to 11, those that led from each frame to the next.
+        """
+        self.vector_env.wake(np.asarray(frames)[None], np.asarray(actions)[None])

@@ -1,19 +1,19 @@
-"""Measure a model on play that it was not trained on.
+"""Measure dreams on play that no model was trained on, beside each other and the game itself.
 
-    python -m mirage_wm.evaluate --model v1
+    mirage evaluate --model v1
 
-    # And write the figures to weights/v1.json and v1.md
-    python -m mirage_wm.evaluate --model v1 --write-card
+    # A few minutes on a CPU, of several models; where to write OUT.json and OUT.html
+    mirage evaluate --model v1 runs/mine/mine.safetensors --quick --out runs/comparison
 
-One step from real frames; dreams of 60 frames with the keys that were played, compared frame by
-frame (AR PSNR); long dreams; and single steps sorted by what happens in them. Beside each stands
-what showing the last frame again would give. Both means are given: that of the PSNR of each frame,
-and the PSNR of the mean squared error ("mMSE").
+How like the game a dream is frame by frame, and how like it could be (the ceiling); which rules it
+keeps; whether it does what the keys say; what has become of it after ten seconds and ten minutes.
+Models that learned other rules are measured on those. The model "simulator" is the game with other
+random numbers: what a perfect model gets. On a GPU a model takes some minutes; without one --quick
+is the default.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -21,150 +21,198 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mirage_env import checks
-from mirage_env.errors import import_extra
-from mirage_env.rules import RULES_VERSION
+from mirage_env.errors import BackendUnavailableError, import_extra
+from mirage_env.rules import Rules
 
-for _module in ("torch", "safetensors"):  # Says so clearly where one is missing.
+for _module in ("torch", "safetensors", "tqdm", "PIL"):  # Says so clearly where one is missing.
     import_extra(_module, "wm", "evaluation")
 
-import torch  # noqa: E402
+from tqdm import tqdm  # noqa: E402
 
-from mirage_wm.measurements import (  # noqa: E402
-    event_scores,
-    horizon_scores,
-    long_dreams,
-    one_step_scores,
+from mirage_wm.evaluation.measure import (  # noqa: E402
+    FULL,
+    QUICK,
+    CheckerError,
+    Sizes,
+    measure,
 )
+from mirage_wm.evaluation.page import page  # noqa: E402
+from mirage_wm.evaluation.report import Report, probe, write_together  # noqa: E402
+from mirage_wm.evaluation.tables import card_figures, summary  # noqa: E402
+from mirage_wm.evaluation.worlds import Contestant, Dreamer, Game  # noqa: E402
 from mirage_wm.model_card import write_card_page  # noqa: E402
-from mirage_wm.predictors import chosen_device  # noqa: E402
-from mirage_wm.regression import Regression  # noqa: E402
-from mirage_wm.scores import BEST_PSNR  # noqa: E402
-from mirage_wm.seeds import HELD_OUT  # noqa: E402
-from mirage_wm.weights import card_path, load_model, read_card  # noqa: E402
+from mirage_wm.predictors import chosen_device, make_predictor  # noqa: E402
+from mirage_wm.weights import card_path, read_card  # noqa: E402
 
-__all__ = ["EvaluateConfig", "evaluate", "main", "table"]
+__all__ = ["SIMULATOR", "EvaluateConfig", "evaluate", "main"]
+
+SIMULATOR = "simulator"
+"""The name of the game among the models."""
+PAD = 32
+"""On a GPU dreams are predicted in multiples of so many."""
+OTHER_CHANCE = 101
+"""Random numbers of the game as a model: neither those of the branches nor the real ones."""
 
 
 @dataclass(frozen=True)
 class EvaluateConfig:
     """An evaluation.
 
-    Sizes of 0 are chosen for the device: large on a GPU, a minute of work on a CPU.
-
     Attributes:
-        model: Name of a model that comes with the project, or path of a .safetensors file.
+        model: Models that come with the project, files of weights, or "simulator". NAME@2 draws
+            each frame of a diffusion model in 2 steps.
         device: "cuda", "cpu", or "auto": the GPU if there is one.
-        one_step: Films for the single steps.
-        films: Films for the dreams of `future` frames.
-        future: Frames of these dreams.
-        long_films: Films for the long dreams.
-        long_future: Frames of the long dreams.
-        events: Films of each kind of event.
-        batch: Films at a time.
-        out: Where to write the figures as JSON.
-        write_card: Write them to the model's card too, and its page.
+        quick: Measure little: the default without a GPU.
+        full: Measure all: the default on a GPU; hours without one.
+        scenes: Scenes of each rule; 0 leaves it to --quick or --full.
+        long: Dreams of ten minutes; -1 leaves it to --quick (none) or --full.
+        seconds: How long these are; 0 leaves it to --quick or --full.
+        batch: Dreams at a time; 0 leaves it to --quick or --full.
+        out: Write the figures to OUT.json and the page to OUT.html.
+        write_card: Write the figures to each model's card too, and its page.
     """
 
-    model: str = "v1"
+    model: tuple[str, ...] = ("v1",)
     device: str = "auto"
-    one_step: int = 0
-    films: int = 0
-    future: int = 60
-    long_films: int = 0
-    long_future: int = 300
-    events: int = 0
-    batch: int = 256
-    out: Path | None = None
+    quick: bool = False
+    full: bool = False
+    scenes: int = 0
+    long: int = -1
+    seconds: int = 0
+    batch: int = 0
+    out: Path = Path("runs/evaluation")
     write_card: bool = False
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for a number that cannot be."""
-        for name in ("one_step", "films", "long_films", "events"):
-            checks.whole_number(name, getattr(self, name), 0)
-        for name in ("future", "long_future", "batch"):
-            checks.whole_number(name, getattr(self, name), 1)
+        """Raise `ValueError` for what cannot be."""
+        if not self.model:
+            raise ValueError("model must be one name at least, got none")
+        if self.quick and self.full:
+            raise ValueError("quick and full cannot both be: take one of them")
+        self.sizes(gpu=False)
+
+    def sizes(self, gpu: bool) -> Sizes:
+        """Return how much is measured, with or without a GPU."""
+        sizes = QUICK if self.quick or not (gpu or self.full) else FULL
+        changes = {
+            **({"scenes": self.scenes} if self.scenes else {}),
+            **({"long": self.long} if self.long != -1 else {}),
+            **({"seconds": self.seconds} if self.seconds else {}),
+            **({"batch": self.batch} if self.batch else {}),
+        }
+        return replace(sizes, **changes)
 
 
-def evaluate(model: Regression, config: EvaluateConfig) -> dict[str, Any]:
-    """Return the figures of a model, on the device it is on, as nested dicts of plain numbers."""
-    gpu = next(model.parameters()).is_cuda
-    sizes = {
-        "one_step": config.one_step or (4096 if gpu else 1024),
-        "films": config.films or (2048 if gpu else 96),
-        "long_films": config.long_films or (512 if gpu else 32),
-        "events": config.events or (256 if gpu else 64),
-    }
+def evaluate(config: EvaluateConfig, sizes: Sizes | None = None) -> Report:
+    """Measure models.
+
+    Args:
+        config: Which, and where.
+        sizes: How much; left to `config` by default.
+
+    Raises:
+        ValueError: For a device or a model that cannot be used.
+        CheckerError: If a test of the rules is wrong.
+    """
+    device = chosen_device(config.device)
+    gpu = device.startswith("cuda")
+    sizes = sizes or config.sizes(gpu)
     began = time.monotonic()
-    return {
-        "rules_version": RULES_VERSION,
-        "first_seed": HELD_OUT,
-        "best_psnr": BEST_PSNR,
-        "device": torch.cuda.get_device_name() if gpu else "CPU",
-        "torch": torch.__version__,
-        "one_step": one_step_scores(model, sizes["one_step"], config.batch),
-        "dream": horizon_scores(model, sizes["films"], config.future, config.batch),
-        "long": long_dreams(model, sizes["long_films"], config.long_future, config.batch),
-        "events": event_scores(model, sizes["events"], config.batch),
-        "seconds": round(time.monotonic() - began, 1),
-    }
+    with tqdm(unit=" frames", unit_scale=True, dynamic_ncols=True, disable=None) as bar:
+        groups = load(config.model, device, PAD if gpu else 1, bar.update)
+        some = [one for contestants, _ in groups.values() for one in contestants.values()]
+        bar.total = sizes.frames() * sum(isinstance(one, Dreamer) for one in some) or None
+        measured = []
+        for rules, (contestants, _) in groups.items():
+            measured.append(measure(contestants, rules, sizes, bar.set_description))
+    known = {name: facts for _, models in groups.values() for name, facts in models.items()}
+    return Report.of(measured, known, sizes, time.monotonic() - began, gpu)
 
 
-def table(figures: dict[str, Any]) -> str:
-    """Return the figures as lines of text."""
+Group = tuple[dict[str, Contestant], dict[str, dict[str, Any]]]
 
-    def line(name: str, model: dict[str, Any], copy: dict[str, Any] | None = None) -> str:
-        beside = f"   copy {copy['mean_psnr']:5.2f} / {copy['psnr_of_mean']:5.2f}" if copy else ""
-        return (
-            f"{name:18} {model['mean_psnr']:6.2f} ±{model['mean_psnr_ci']:5.2f} / "
-            f"{model['psnr_of_mean']:5.2f}   n {model['n']}{beside}"
-        )
 
-    one, dream, far = figures["one_step"], figures["dream"], figures["long"]
-    events = figures["events"]
-    rows = [
-        f"PSNR in dB: mean of the frames' ± 95 % / of the mean squared error; the best is "
-        f"{figures['best_psnr']:.1f}",
-        line("one step", one["model"], one["copy"]),
-        *(
-            line(f"frame {k} of a dream", dream["model"][k], dream["copy"][k])
-            for k in ("1", "5", "10", "20", "30", "60")
-            if k in dream["model"]
-        ),
-        "one step, by what happens in it:",
-        *(
-            line(f"  {name}", event)
-            + f"   reward right {event['reward_right']:.0%}   ends {event['terminated']:.0%}"
-            for name, event in events.items()
-        ),
-        f"after {far['frames']} frames (n {far['n']}): sharpness {far['sharpness']:.3f} of the "
-        f"game's; ship shown in {far['ship_shown']:.1%} (game {far['ship_shown_in_game']:.1%})",
-    ]
-    return "\n".join(rows)
+def load(models: Sequence[str], device: str, pad: int, progress: Any) -> dict[Rules, Group]:
+    """Load models; return by rules the contestants, and what the report says of each.
+
+    Raises:
+        ValueError: If one cannot be used, or two have the same name.
+    """
+    groups: dict[Rules, Group] = {}
+    names = set()
+    for model in models:
+        if model == SIMULATOR:
+            name, rules = model, Rules()
+            contestant: Contestant = Game(rules, OTHER_CHANCE, device)
+            facts: dict[str, Any] = {"kind": "the game with other random numbers"}
+        else:
+            path, steps = parted(model)
+            options: dict[str, Any] = {"steps": steps} if steps else {}
+            predictor = make_predictor(path, device, **options)
+            card = predictor.card
+            name, rules = card.name + (f"@{steps}" if steps else ""), card.learned_rules()
+            contestant = Dreamer(predictor, pad, progress)
+            facts = {
+                "kind": card.architecture.get("kind"),
+                "sha256": card.sha256,
+                "parameters": card.parameters,
+                "steps": steps or None,
+            }
+        if name in names or name in ("game", "copy", "ceiling", "irreducible"):
+            raise ValueError(f"two models are called {name!r}, or one as a row of the report is")
+        names.add(name)
+        contestants, known = groups.setdefault(rules, ({}, {}))
+        contestants[name], known[name] = contestant, facts
+    return groups
+
+
+def parted(model: str) -> tuple[str, int]:
+    """Return a model without the "@STEPS" at its end, and the steps, 0 without."""
+    path, at, steps = model.rpartition("@")
+    return (path, int(steps)) if at and steps.isdecimal() and int(steps) else (model, 0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Evaluate from the command line; return the exit code."""
+    """Evaluate from the command line; return the exit code.
+
+    0 done, 1 a check of the rules is wrong, 2 what was asked for cannot be, 130 interrupted.
+    """
     tyro = import_extra("tyro", "wm", "the command line")
-    config = tyro.cli(EvaluateConfig, args=argv, description=__doc__)
     try:
-        model = load_model(config.model, chosen_device(config.device))
-        if config.out is not None:  # Before the work that would be lost if it cannot be.
-            config.out.parent.mkdir(parents=True, exist_ok=True)
-        figures = evaluate(model, config)
-        card = read_card(config.model)
-        figures = {"model": card.name, "sha256": card.sha256, **figures}
-        print(table(figures))
-        if config.out is not None:
-            config.out.write_text(json.dumps(figures, indent=1) + "\n")
-        if config.write_card:
-            path = card_path(config.model)
-            replace(card, figures=figures).write(path)
-            print(f"wrote {path} and {write_card_page(path)}")
-    except (ValueError, OSError) as error:
+        config = tyro.cli(EvaluateConfig, args=argv, description=__doc__)
+        for path in targets(config):  # Before the work, if it cannot be.
+            probe(path)
+        report = evaluate(config)
+        print(summary(report.figures))
+        write(report, config)
+    except (ValueError, OSError, BackendUnavailableError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except CheckerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return 130
     return 0
+
+
+def targets(config: EvaluateConfig) -> list[Path]:
+    """Return where the figures and the page go."""
+    return [config.out.with_name(config.out.name + end) for end in (".json", ".html")]
+
+
+def write(report: Report, config: EvaluateConfig) -> None:
+    """Write the report, and the cards where that was asked for."""
+    paths = targets(config)
+    write_together(dict(zip(paths, (report.json(), page(report)), strict=True)))
+    print(f"\nwrote {paths[0]} and {paths[1]}")
+    if config.write_card:
+        for model in config.model:
+            if model != SIMULATOR and not parted(model)[1]:
+                path, card = card_path(model), read_card(model)
+                replace(card, figures=card_figures(report.figures, card.name)).write(path)
+                print(f"wrote {path} and {write_card_page(path)}")
 
 
 if __name__ == "__main__":

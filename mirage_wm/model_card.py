@@ -54,7 +54,7 @@ FIGURES = Template("""
 ## Figures
 
 On held-out play (seeds from 2^62), measured on $device by
-`python -m mirage_wm.evaluate --write-card`. PSNR in dB of pictures rounded to uint8, at most $best;
+`mirage evaluate --write-card`. PSNR in dB of pictures rounded to uint8, at most $best;
 intervals of 95 %.
 
 | | mean of the frames' PSNR | PSNR of the mean squared error | n | last real frame shown again |
@@ -64,6 +64,10 @@ $rows
 After $frames dreamt frames (n = $n): sharpness $sharpness of the game's; the ship, or its
 explosion, is to be seen in $shown of dreams (in the game $shown_in_game).
 Rewards told exactly: $rewards.
+$rules""")
+
+RULES = Template("""
+Rules kept, each in $n set-up scenes, read off the pixels (the game itself: 100 % in all): $rules.
 """)
 
 
@@ -114,7 +118,7 @@ def _training(training: dict[str, Any]) -> str:
 
 def _figures(figures: dict[str, Any]) -> str:
     if not figures:
-        return "\nNot evaluated yet: `python -m mirage_wm.evaluate --write-card`.\n"
+        return "\nNot evaluated yet: `mirage evaluate --write-card`.\n"
     one, dream, far = figures["one_step"], figures["dream"], figures["long"]
     rows = [_row("one step", one["model"], one["copy"])]
     for k in HORIZONS:
@@ -136,6 +140,16 @@ def _figures(figures: dict[str, Any]) -> str:
         shown=f"{far['ship_shown']:.1%}",
         shown_in_game=f"{far['ship_shown_in_game']:.1%}",
         rewards=", ".join(told),
+        rules=_rules(figures.get("rules", {})),
+    )
+
+
+def _rules(rules: dict[str, Any]) -> str:
+    if not rules:
+        return ""
+    return RULES.substitute(
+        n=next(iter(rules.values()))["n"],
+        rules=", ".join(f"{name} {found['rate']:.0%}" for name, found in rules.items()),
     )
 
 

@@ -1,19 +1,28 @@
-"""What v1 is trained to make small."""
+"""What the models are trained to make small.
+
+Two kinds of batch: single steps from real frames, and dreams along films: the model's own frames
+take the place of the real ones, and it is held to what really came. A dream is not blamed for what
+could not be known. Where chance decided (a wave appeared), or where it is far off already, what
+follows is another history than the film's, and nothing to learn from.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from mirage_wm.regression import Prediction, head_error, pixel_error, to_context
+from mirage_wm.diffusion import P_MEAN, P_STD, Diffusion
+from mirage_wm.frame_model import CONTEXT_NOISE, Errors, to_context
+from mirage_wm.recorder import Event
+from mirage_wm.regression import Regression
+from mirage_wm.sampler import SIGMA_MAX, Sampler
 from mirage_wm.schedule import Stage
 from mirage_wm.windows import Windows
 
-__all__ = ["rollout_loss", "single_step_loss"]
-
-Forward = Callable[[Tensor, Tensor], Prediction]
+__all__ = ["Dreams", "Loss", "Objective"]
 
 PIXELS, HEADS = 100.0, 0.03
 """Weights of the pixels' error and of the heads': at 40 dB, 0.01 against about 0.003.
@@ -26,9 +35,203 @@ LOG_FLOOR = 3e-6
 The logarithm is scaled to pull as MSE does at 40 dB."""
 
 GATE = 10 ** (-2.4)
-"""A squared error (24 dB) after which later frames of a rollout do not count: the model could not
-know, by a random place for example, what was to come, and what follows from it is nothing to learn
-from."""
+"""A squared error (24 dB) after which the later frames of a dream do not count."""
+
+NOISED = (3, 6)
+"""Of every eight windows, those whose context is noised: of a diffusion model one that is to name
+the mean and one that is to remove noise."""
+
+
+@dataclass
+class Loss:
+    """A loss to go down from, and the squared error of one frame from real ones, to watch."""
+
+    total: Tensor
+    error: Tensor
+
+
+@dataclass
+class Dreams:
+    """n dreams along films, from a moment of theirs on.
+
+    Attributes:
+        films: The films.
+        seen: The last frames, float [n, 3 * context, H, W].
+        gate: 1 where the film is still the dream's history, 0 where it is not, float [n].
+        sampler: How a diffusion model draws their frames.
+        tick: Frames dreamt.
+    """
+
+    films: Windows
+    seen: Tensor
+    sampler: Sampler
+    gate: Tensor = field(init=False)
+    tick: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin with all of them on their film's course."""
+        self.gate = torch.ones(len(self.seen), device=self.seen.device)
+
+    @property
+    def over(self) -> bool:
+        """Whether the films are."""
+        return self.tick >= self.films.rewards.shape[1]
+
+
+class Objective:
+    """Losses of a model, computed by what `compile` made of it.
+
+    Attributes:
+        model: v1 or v2.
+        unroll: Frames of a dream that one gradient goes through. Of a diffusion model 1: its own
+            frames are drawn in several evaluations, which no gradient goes through.
+    """
+
+    def __init__(
+        self,
+        model: Regression | Diffusion,
+        generator: torch.Generator,
+        *,
+        compiled: Literal["off", "on", "graphs"] = "off",
+        unroll: int = 4,
+        random_splits: bool = False,
+    ) -> None:
+        """Prepare the losses.
+
+        Args:
+            model: The model.
+            generator: Of all noise; on the model's device.
+            compiled: Whether to compile it, once for each shape of a batch, and to record CUDA
+                graphs of that.
+            unroll: See the attribute.
+            random_splits: Whether rocks split at random, so that a split is a surprise too.
+        """
+        self.model, self.generator = model, generator
+        self.draws = isinstance(model, Diffusion)
+        self.unroll = 1 if self.draws else unroll
+        self.surprises = int(Event.WAVE | Event.BEGIN)
+        if random_splits:
+            self.surprises |= int(Event.LARGE | Event.MEDIUM)
+
+        def compile(function: Any) -> Any:
+            if compiled == "off":
+                return function
+            mode = "reduce-overhead" if compiled == "graphs" else None
+            return torch.compile(function, dynamic=False, mode=mode)
+
+        self._errors = compile(model.errors)
+        self._denoise = compile(model.forward) if self.draws else None
+
+    def single(self, windows: Windows, stage: Stage) -> Loss:
+        """Predict one frame from real ones."""
+        seen = to_context(windows.frames[:, : windows.actions.shape[1]])
+        told = self._soil(seen)
+        errors = self._frame(seen, told, windows)
+        loss = frame_loss(stage, errors.pixels) + HEADS * errors.heads
+        return Loss(loss.mean(), self._watched(errors.pixels))
+
+    def begin(self, films: Windows, number: int) -> Dreams:
+        """Begin dreams along films of several frames.
+
+        By their number a diffusion model draws the frames in one, two or three evaluations: it is
+        to know the mistakes of each.
+        """
+        context = films.frames.shape[1] - films.rewards.shape[1]
+        sampler = Sampler(steps=1 + number % 3)
+        return Dreams(films, to_context(films.frames[:, :context]), sampler)
+
+    def along(self, dreams: Dreams, windows: Windows) -> Loss:
+        """Dream the next `unroll` frames, and as many windows of one frame beside them.
+
+        `dreams` are that much further afterwards; no gradient goes on to what they are then.
+        """
+        n, fresh = len(dreams.seen), to_context(windows.frames[:, : windows.actions.shape[1]])
+        if len(fresh) != n:
+            raise ValueError(f"as many windows as dreams are wanted, {n}, got {len(fresh)}")
+        told = self._soil(fresh)
+        both = Windows(*(torch.cat(pair) for pair in zip(_at(dreams), windows, strict=True)))
+        seen = torch.cat([dreams.seen, fresh])
+        errors = self._frame(seen, torch.cat([torch.zeros_like(told), told]), both)
+        loss = frame_loss(Stage.LOG_MSE, errors.pixels) + HEADS * errors.heads
+        total, single = loss[:n] * dreams.gate, loss[n:].mean()
+        watched = self._watched(errors.pixels[n:])
+        self._advance(dreams, errors.frame[:n])
+        frames = 1
+        while frames < self.unroll and not dreams.over:
+            errors = self._frame(dreams.seen, torch.zeros_like(told), _at(dreams))
+            loss = frame_loss(Stage.LOG_MSE, errors.pixels) + HEADS * errors.heads
+            total = total + loss * dreams.gate
+            self._advance(dreams, errors.frame)
+            frames += 1
+        dreams.seen = dreams.seen.detach()
+        return Loss((total.mean() / frames + single) / 2, watched)
+
+    def _frame(self, seen: Tensor, told: Tensor, windows: Windows) -> Errors:
+        """Return the errors of the frame after the context of each window."""
+        context = seen.shape[1] // 3
+        given = (
+            seen,
+            told,
+            windows.actions[:, :context].contiguous(),
+            windows.frames[:, context],
+            windows.rewards[:, 0].contiguous(),
+            windows.terminated[:, 0].contiguous(),
+        )
+        if not self.draws:
+            return self._errors(*given)
+        noise = self._normal(seen[:, :3].shape, seen)
+        sigma = (P_MEAN + P_STD * self._normal(seen.shape[:1], seen)).exp()
+        sigma[0::2] = SIGMA_MAX
+        return self._errors(*given, noise, sigma.clamp(max=SIGMA_MAX))
+
+    def _advance(self, dreams: Dreams, expected: Tensor) -> None:
+        """Let each dream see its own next frame, rounded as in a dream."""
+        context = dreams.seen.shape[1] // 3
+        frame = self._drawn(dreams) if self.draws else expected
+        wanted = to_context(dreams.films.frames[:, context + dreams.tick][:, None])
+        off = (frame.detach() - wanted).square().mean((1, 2, 3)) > GATE
+        surprised = dreams.films.events[:, dreams.tick] & self.surprises != 0
+        dreams.gate = torch.where(off | surprised, 0.0, dreams.gate)
+        # Compiled code is made for one layout in memory.
+        dreams.seen = torch.cat([dreams.seen[:, 3:], _as_shown(frame)], 1).contiguous(
+            memory_format=torch.channels_last
+        )
+        dreams.tick += 1
+
+    @torch.no_grad()
+    def _drawn(self, dreams: Dreams) -> Tensor:
+        context = dreams.seen.shape[1] // 3
+        actions = dreams.films.actions[:, dreams.tick : dreams.tick + context].contiguous()
+
+        def denoise(x: Tensor, sigma: float) -> Tensor:
+            assert self._denoise is not None
+            levels = x.new_full((len(x),), sigma)
+            return self._denoise(x.contiguous(), levels, dreams.seen, actions).change.contiguous()
+
+        noise = self._normal(dreams.seen[:, :3].shape, dreams.seen)
+        return dreams.seen[:, -3:] + dreams.sampler.sample(denoise, noise) / 2
+
+    def _soil(self, seen: Tensor) -> Tensor:
+        """Add noise to the context of some windows, in place; return its levels, float [B]."""
+        told = seen.new_zeros(len(seen))
+        if not self.model.config.context_noise:
+            return told
+        for offset in NOISED:
+            part = seen[offset::8]
+            if len(part):
+                level = CONTEXT_NOISE * torch.rand(
+                    len(part), device=seen.device, generator=self.generator
+                )
+                part += level[:, None, None, None] * self._normal(part.shape, seen)
+                told[offset::8] = level
+        return told
+
+    def _normal(self, shape: Any, like: Tensor) -> Tensor:
+        return torch.randn(shape, device=like.device, generator=self.generator)
+
+    def _watched(self, pixels: Tensor) -> Tensor:
+        """Return the mean squared error where the frame is to be named at once."""
+        return (pixels[0::2] if self.draws else pixels).detach().mean()
 
 
 def frame_loss(stage: Stage, error: Tensor) -> Tensor:
@@ -38,41 +241,17 @@ def frame_loss(stage: Stage, error: Tensor) -> Tensor:
     return 0.01 * torch.log(error + LOG_FLOOR)
 
 
-def single_step_loss(model: Forward, windows: Windows, stage: Stage) -> tuple[Tensor, Tensor]:
-    """Predict one frame from real ones.
-
-    Args:
-        model: From context and actions to a `Prediction`.
-        windows: With at least one future frame.
-        stage: Which loss of the pixels.
-
-    Returns:
-        The loss, and the mean squared error (detached) to watch.
-    """
-    loss, error, _ = _predict(model, to_context(windows.frames[:, :-1]), windows, 0, stage)
-    return loss.mean(), error.detach().mean()
-
-
-def rollout_loss(model: Forward, windows: Windows, future: int) -> tuple[Tensor, Tensor]:
-    """Predict `future` frames, each from the last of its own; in half of the batch one frame only.
-
-    Own frames go in rounded, as they do in a dream; gradients flow through all steps.
-
-    Returns:
-        The loss, and the mean squared error of the first frame (detached).
-    """
-    context = windows.frames.shape[1] - future
-    seen = to_context(windows.frames[:, :context])
-    loss, error, prediction = _predict(model, seen, windows, 0, Stage.LOG_MSE)
-    half = len(seen) // 2
-    first, gate, total = error.detach().mean(), torch.ones_like(error[:half]), loss[:half]
-    for step in range(1, future):
-        seen = torch.cat([seen[:half, 3:], _as_shown(prediction.frame[:half])], 1)
-        gate = gate * (error[:half].detach() < GATE)
-        part = Windows(*(tensor[:half] for tensor in windows))
-        step_loss, error, prediction = _predict(model, seen, part, step, Stage.LOG_MSE)
-        total = total + gate * step_loss
-    return (total.mean() / future + loss[half:].mean()) / 2, first
+def _at(dreams: Dreams) -> Windows:
+    """Return the films' windows of one frame at the dreams' tick."""
+    t, films = dreams.tick, dreams.films
+    context = dreams.seen.shape[1] // 3
+    return Windows(
+        films.frames[:, t : t + context + 1],
+        films.actions[:, t : t + context],
+        films.rewards[:, t : t + 1],
+        films.terminated[:, t : t + 1],
+        films.events[:, t : t + 1],
+    )
 
 
 def _as_shown(frame: Tensor) -> Tensor:
@@ -80,14 +259,3 @@ def _as_shown(frame: Tensor) -> Tensor:
     frame = frame.float()
     shown = frame.detach().mul(255).round_().clamp_(0, 255).div_(255)
     return shown + (frame - frame.detach())
-
-
-def _predict(
-    model: Forward, seen: Tensor, windows: Windows, step: int, stage: Stage
-) -> tuple[Tensor, Tensor, Prediction]:
-    """Predict frame context + step; return loss and error of each window, and the prediction."""
-    context = seen.shape[1] // 3
-    prediction = model(seen, windows.actions[:, step : step + context])
-    error = pixel_error(prediction, to_context(windows.frames[:, context + step][:, None]))
-    heads = head_error(prediction, windows.rewards[:, step], windows.terminated[:, step])
-    return frame_loss(stage, error) + HEADS * heads, error, prediction

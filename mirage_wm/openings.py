@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mirage_wm.recorder import make_simulator
+from mirage_env.rules import Rules
+from mirage_wm.simulators import make_simulator
 
 __all__ = ["Openings"]
 
@@ -22,9 +23,9 @@ class Openings:
         episode: uint32 [num_envs], number of its present episode.
     """
 
-    def __init__(self, num_envs: int, context: int) -> None:
+    def __init__(self, num_envs: int, context: int, rules: Rules | None = None) -> None:
         """Make the simulator that gives them."""
-        self._simulator = make_simulator(num_envs, threads=1 if num_envs < 256 else 0)
+        self._simulator = make_simulator(num_envs, 1 if num_envs < 256 else 0, rules)
         self._idle = np.zeros(num_envs, np.int32)
         self._context = context
         self.seed = np.zeros(num_envs, np.uint64)

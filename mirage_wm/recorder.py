@@ -13,20 +13,18 @@ from enum import IntFlag
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-from mirage_env import backends
 from mirage_env.arena import ARENA_DTYPE
-from mirage_env.rules import Rules, tuning
-from mirage_env.simulator import Autoreset, Simulator, SimulatorConfig
-from mirage_wm.behaviours import Behaviours
-from mirage_wm.rewards import REWARDS, reward_class
+from mirage_env.rules import Rules
+from mirage_wm.behaviours import Behaviours, Draws
+from mirage_wm.fields import Fields
+from mirage_wm.rewards import REWARDS
 from mirage_wm.seeds import arena_seeds
+from mirage_wm.simulators import make_simulator
 
-__all__ = ["Chunk", "Event", "Recorder", "make_simulator"]
-
-FOREVER = 2**31 - 1
-"""Ticks after which an episode is truncated: a limit is not in the picture: none is learned."""
+__all__ = ["Chunk", "Event", "Recorder"]
 
 
 class Event(IntFlag):
@@ -51,12 +49,12 @@ class Event(IntFlag):
 
 
 _HITS = {20: 1, 40: 1, 50: 2, 70: 3, 100: 4, 120: 5, 150: 6, 200: 4}
-_EVENTS_OF_REWARD = np.array([_HITS.get(reward, 0) for reward in REWARDS], np.uint8)
+_EVENTS_OF_REWARD = torch.tensor([_HITS.get(reward, 0) for reward in REWARDS], dtype=torch.uint8)
 
 
 @dataclass
 class Chunk:
-    """T steps of N arenas, time first.
+    """T steps of N arenas, time first; arrays of numpy, or tensors of a device.
 
     Attributes:
         frames: uint8 [T, N, 64, 64, 3].
@@ -68,38 +66,38 @@ class Chunk:
         events: uint8 [T, N], `Event`s on the way to frames[t].
     """
 
-    frames: NDArray[np.uint8]
-    actions: NDArray[np.uint8]
-    rewards: NDArray[np.uint8]
-    terminated: NDArray[np.bool_]
-    begun: NDArray[np.bool_]
-    events: NDArray[np.uint8]
+    frames: Any
+    actions: Any
+    rewards: Any
+    terminated: Any
+    begun: Any
+    events: Any
 
     @classmethod
-    def empty(cls, steps: int, arenas: int, frames: NDArray[np.uint8] | None = None) -> Chunk:
-        """Allocate a chunk; `frames` may be given, such as pinned memory."""
-        if frames is None:
-            frames = np.empty((steps, arenas, 64, 64, 3), np.uint8)
+    def empty(cls, steps: int, arenas: int) -> Chunk:
+        """Allocate a chunk of numpy's arrays."""
         rows = (np.zeros((steps, arenas), t) for t in (np.uint8, np.uint8, bool, bool, np.uint8))
-        return cls(frames, *rows)
-
-
-def make_simulator(num_envs: int, threads: int = 0) -> Simulator:
-    """Return the fastest simulator there is (never the oracle: training would crawl)."""
-    config = SimulatorConfig(
-        tuning=np.tile(np.array(tuning(Rules()), np.int32), (num_envs, 1)),
-        max_ticks=FOREVER,
-        autoreset=Autoreset.NEXT_STEP,
-        num_threads=threads,
-    )
-    return backends.make("auto", config)
+        return cls(np.empty((steps, arenas, 64, 64, 3), np.uint8), *rows)
 
 
 class Recorder:
-    """Plays in a simulator and records chunks; what it records is decided by its seed alone."""
+    """Plays in a simulator and records chunks; what it records is decided by its seed alone.
+
+    The simulator is one of the host, or one whose results stay on a device: then so do the chunks,
+    and nothing waits for it.
+    """
 
     LATER = 0.7
     """Share of the episodes that begin at a later wave, with one to three lives."""
+
+    THIN = 1 / 250
+    """In training, the chance a tick that all rocks of an arena but one are taken away and that one
+    is small: soon it is shot and the next wave is announced, which is rare in play and hard to
+    learn, since nobody can know where."""
+
+    LATE = 6
+    """In training these begin with up to so many ticks without a rock. The game has no such moment;
+    a dream whose next wave did not come at once is in one, and has to know the way out."""
 
     def __init__(
         self,
@@ -109,7 +107,8 @@ class Recorder:
         *,
         burn_in: int = 0,
         threads: int = 0,
-        simulator: Callable[[int, int], Simulator] = make_simulator,
+        rules: Rules | None = None,
+        simulator: Callable[[int, int, Rules | None], Any] = make_simulator,
     ) -> None:
         """Begin an episode in every arena.
 
@@ -120,14 +119,22 @@ class Recorder:
             burn_in: Ticks played before the first chunk, so that arenas are in different parts of
                 an episode.
             threads: Of the simulator; 0 takes one for each core.
-            simulator: Makes it, from the number of arenas and of threads.
+            rules: That are played; None for the standard ones.
+            simulator: Makes it, from the number of arenas, of threads and the rules.
         """
         seeds = arena_seeds(purpose, seed, num_envs)
-        self.simulator = simulator(num_envs, threads)
+        self._training = purpose == "training"
+        self.simulator = simulator(num_envs, threads, rules)
         self.simulator.reset(seeds)
-        self.players = Behaviours(num_envs, seed)
-        everywhere = np.ones(num_envs, bool)
-        self._begin_later(everywhere)
+        self.device = getattr(self.simulator, "device", torch.device("cpu"))
+        self.on_device = hasattr(self.simulator, "device")
+        self.arenas = Fields(self.simulator.arenas)
+        self.players = Behaviours(torch.from_numpy(seeds.view(np.int64)).to(self.device))
+        self._hits = _EVENTS_OF_REWARD.to(self.device)
+        classes = torch.tensor(REWARDS)
+        self._edges = ((classes[:-1] + classes[1:]) / 2).to(self.device)
+        everywhere = torch.ones(num_envs, dtype=torch.bool, device=self.device)
+        self._begin_later(everywhere, self.players.draws())
         self._altered = everywhere
         for _ in range(burn_in):
             self._step(None)
@@ -135,78 +142,101 @@ class Recorder:
     def record(self, chunk: Chunk) -> None:
         """Play `len(chunk.frames)` steps and write them down."""
         for t in range(len(chunk.frames)):
-            wave, dying = self.simulator.arenas["wave"].copy(), self.simulator.arenas["dying"] > 0
+            wave, dying = self.arenas["wave"].clone(), self.arenas["dying"] > 0
             actions, begun = self._step(chunk.frames[t])
             if t:
-                chunk.actions[t - 1] = actions
-            chunk.rewards[t] = reward_class(self.simulator.reward)
-            chunk.terminated[t] = self.simulator.terminated
-            chunk.begun[t] = begun
-            chunk.events[t] = self._events(wave, dying, begun, chunk.rewards[t])
+                chunk.actions[t - 1] = self._given(actions)
+            rewards = torch.bucketize(self._told("reward").float(), self._edges)
+            terminated = self._told("terminated")
+            events = self._events(wave, dying, begun, rewards, terminated)
+            chunk.rewards[t], chunk.terminated[t] = self._given(rewards), self._given(terminated)
+            chunk.begun[t], chunk.events[t] = self._given(begun), self._given(events)
         chunk.actions[-1] = 0
 
+    def step(self, frames: Any) -> tuple[Any, Any]:
+        """Step once, drawing into `frames` if they are given.
+
+        Returns:
+            The actions int64 [num_envs], and in which arenas what is seen does not follow from what
+            was seen before, bool [num_envs]; of numpy, on a device tensors.
+        """
+        actions, begun = self._step(frames)
+        return self._given(actions), self._given(begun)
+
     def snapshot(self) -> dict[str, Any]:
-        """Return all that decides the chunks to come: arrays of numbers and strings."""
+        """Return all that decides the chunks to come: tensors and numbers."""
         return {
-            "arenas": self.simulator.arenas.view(np.uint8)
-            .reshape(self.simulator.num_envs, -1)
-            .copy(),
-            "altered": self._altered.copy(),
+            "arenas": self.arenas.records.clone(),
+            "altered": self._altered.clone(),
             "players": self.players.state_dict(),
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Go on from a `snapshot`: the same chunks follow."""
-        self.simulator.arenas[:] = np.asarray(snapshot["arenas"]).view(ARENA_DTYPE)[:, 0]
-        self._altered = np.asarray(snapshot["altered"]).copy()
+        self.arenas.records.copy_(snapshot["arenas"])
+        self._altered = snapshot["altered"].to(self.device)
         self.players.load_state_dict(snapshot["players"])
 
-    def _step(
-        self, frames: NDArray[np.uint8] | None
-    ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        """Step once; return the actions, and whose frames do not follow from their last ones."""
-        actions = self.players.act(self.simulator.arenas)
-        self.simulator.step(actions, frames)
-        begun = self.simulator.begun | self._altered
-        self._altered = self._begin_later(self.simulator.begun)
-        return actions, begun
+    def _step(self, frames: Any) -> tuple[Tensor, Tensor]:
+        draws = self.players.draws()
+        actions = self.players.act(self.arenas, draws)
+        self.simulator.step(actions if self.on_device else actions.int().numpy(), frames)
+        begun = self._told("begun")
+        seen_anew = begun | self._altered
+        self._altered = self._begin_later(begun, draws)
+        if self._training:
+            self._altered = self._altered | self._thin_out(draws)
+        return actions, seen_anew
 
-    def _begin_later(self, begun: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _told(self, name: str) -> Tensor:
+        """Return what the simulator said of its last step."""
+        value = getattr(self.simulator, name)
+        return value if self.on_device else torch.from_numpy(value)
+
+    def _given(self, value: Tensor) -> Any:
+        return value if self.on_device else value.numpy()
+
+    def _begin_later(self, begun: Tensor, draws: Draws) -> Tensor:
         """Move some of the episodes that just began to a later wave; return which."""
-        moved = np.zeros(len(begun), bool)
-        indices = np.flatnonzero(begun)
-        if len(indices):
-            indices = indices[self.players.rng.random(len(indices)) < self.LATER]
-            moved[indices] = True
-            arenas, count = self.simulator.arenas, len(indices)
-            # Without a rock and with no wave on its way, the rules announce the next wave in the
-            # next tick.
-            for name in ARENA_DTYPE.names or ():
-                if name.startswith("rock_"):
-                    arenas[name][indices] = 0
-            arenas["wave_timer"][indices] = 0
-            arenas["wave"][indices] = self.players.rng.integers(0, 6, count)
-            arenas["lives"][indices] = self.players.rng.integers(1, 4, count)
-            arenas["ship_heading"][indices] = self.players.rng.integers(0, 64, count)
+        moved = begun & (draws.uniform() < self.LATER)
+        # Without a rock the rules announce the next wave in the tick after the timer is over.
+        for name in ARENA_DTYPE.names or ():
+            if name.startswith("rock_"):
+                self.arenas[name].masked_fill_(moved[:, None], 0)
+        for name, value in (
+            ("wave_timer", draws.below(self.LATE + 1 if self._training else 1)),
+            ("wave", draws.below(6)),
+            ("lives", draws.below(4, low=1)),
+            ("ship_heading", draws.below(64)),
+        ):
+            field = self.arenas[name]
+            field.copy_(torch.where(moved, value.to(field.dtype), field))
         return moved
 
+    def _thin_out(self, draws: Draws) -> Tensor:
+        """Take away all rocks but the first of some arenas; return which."""
+        size = self.arenas["rock_size"]
+        several = ((size > 0).sum(1) > 1) & (self.arenas["wave_timer"] == 0)
+        thinned = several & (draws.uniform() < self.THIN)
+        first = (size > 0) & ((size > 0).cumsum(1) == 1)
+        size.copy_(torch.where(thinned[:, None] & first, 1, size))
+        for name in ARENA_DTYPE.names or ():
+            if name.startswith("rock_"):
+                self.arenas[name].masked_fill_(thinned[:, None] & ~first, 0)
+        return thinned
+
     def _events(
-        self,
-        wave: NDArray[np.uint32],
-        dying: NDArray[np.bool_],
-        begun: NDArray[np.bool_],
-        rewards: NDArray[np.uint8],
-    ) -> NDArray[np.uint8]:
-        after, terminated = self.simulator.arenas, self.simulator.terminated
-        still = ~begun
+        self, wave: Tensor, dying: Tensor, begun: Tensor, rewards: Tensor, terminated: Tensor
+    ) -> Tensor:
+        still, dead = ~begun, self.arenas["dying"] > 0
         happened = {
-            Event.DEATH: ~dying & (after["dying"] > 0) & still,
-            Event.RETURN: dying & (after["dying"] == 0) & ~terminated & still,
-            Event.WAVE: (wave != after["wave"]) & still,
+            Event.DEATH: ~dying & dead & still,
+            Event.RETURN: dying & ~dead & ~terminated & still,
+            Event.WAVE: (wave != self.arenas["wave"]) & still,
             Event.BEGIN: begun,
             Event.END: terminated,
         }
-        events = np.where(still, _EVENTS_OF_REWARD[rewards], np.uint8(0))
+        events = torch.where(still, self._hits[rewards], 0)
         for event, where in happened.items():
-            events[where] |= np.uint8(event)
-        return events
+            events = events | where * event.value
+        return events.to(torch.uint8)

@@ -1,50 +1,29 @@
-"""v1: the next frame by regression.
+"""v1: the next frame by regression, in one evaluation of the net.
 
-Alignment, used everywhere in this package: action a[t] leads from frame f[t] to frame f[t+1], with
-which come the reward r[t+1] and the flag terminated[t+1]. From f[t-3..t] and a[t-3..t] the model
-predicts those three.
-
-The frame is predicted as a change of the last one, since most pixels stay as they are. Pixels are
-floats from 0 (black) to 1 inside and uint8 outside; rounding between the steps of a dream also
-erases faint noise before it can grow.
+Where chance decides what comes, it gives the mean of all that could.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from torch import Tensor
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from mirage_wm.frame_model import (
+    CONTEXT_NOISE,
+    Errors,
+    FrameModel,
+    Prediction,
+    expect_nothing,
+    heads_error,
+    to_context,
+    to_pixels,
+)
+from mirage_wm.rewards import REWARDS
+from mirage_wm.unet import ActionEmbedding, LevelEmbedding, UNet, UNetConfig
 
-from mirage_wm.rewards import ENDS, REWARDS
-from mirage_wm.unet import ActionEmbedding, UNet, UNetConfig
-
-__all__ = [
-    "Prediction",
-    "Regression",
-    "head_error",
-    "pixel_error",
-    "to_context",
-    "to_pixels",
-]
-
-
-class Prediction(NamedTuple):
-    """What follows, for a batch of B.
-
-    Attributes:
-        frame: float [B, 3, H, W], about 0 to 1, not clipped.
-        reward: Logits [B, len(REWARDS)].
-        terminated: Logits [B].
-    """
-
-    frame: Tensor
-    reward: Tensor
-    terminated: Tensor
+__all__ = ["Prediction", "Regression", "to_context", "to_pixels"]
 
 
-class Regression(nn.Module):
+class Regression(FrameModel):
     """The model v1: one evaluation a frame.
 
     Example:
@@ -55,70 +34,57 @@ class Regression(nn.Module):
         (torch.Size([1, 64, 64, 3]), 0, False)
     """
 
-    rewards: Tensor
-
     def __init__(self, config: UNetConfig | None = None) -> None:
-        super().__init__()
-        self.config = config = config or UNetConfig()
+        config = config or UNetConfig()
+        super().__init__(config)
         self.actions = ActionEmbedding(config.context, config.embedding)
+        if config.context_noise:
+            self.noise = LevelEmbedding(config.embedding)
         self.unet = UNet(config, 3 * config.context, 3, len(REWARDS) + 1)
-        self.register_buffer("rewards", torch.tensor(REWARDS, dtype=torch.int32), persistent=False)
-        with torch.no_grad():  # Until it knows better, nothing is gained and nothing ends.
-            last = self.unet.summary_second
-            last.weight.mul_(0.1)
-            last.bias.copy_(torch.tensor([4.0] + [-2.0] * (len(REWARDS) - 1) + [-4.0]))
+        expect_nothing(self.unet)
 
-    def forward(self, context: Tensor, actions: Tensor) -> Prediction:
-        """Predict from `to_context` of the last frames and the actions int64 [B, context]."""
-        change, summary = self.unet(context, self.actions(actions))
-        return Prediction(context[:, -3:] + change, summary[:, :-1], summary[:, -1])
-
-    @torch.no_grad()
-    def predict(self, frames: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Predict one step from pixels to pixels.
+    def forward(self, context: Tensor, actions: Tensor, told: Tensor | None = None) -> Prediction:
+        """Predict from the last frames and actions.
 
         Args:
-            frames: uint8 [B, context, H, W, 3], the oldest first.
-            actions: int [B, context]; the last leads to the predicted frame.
-
-        Returns:
-            The next frame uint8 [B, H, W, 3], the likeliest reward int32 [B], and whether the
-            episode terminates, bool [B]: where its logit is above `ENDS`.
+            context: `to_context` of the frames.
+            actions: int64 [B, context].
+            told: How noisy the frames are, float [B] from 0 to `CONTEXT_NOISE`; None for not at
+                all.
         """
-        frame, reward, terminated = self(to_context(frames), actions.long())
-        return to_pixels(frame), self.rewards[reward.argmax(1)], terminated > ENDS
+        condition = self.actions(actions)
+        if self.config.context_noise:
+            told = context.new_zeros(len(context)) if told is None else told
+            condition = condition + self.noise(told / CONTEXT_NOISE)
+        change, summary = self.unet(context, condition)
+        return Prediction(context[:, -3:] + change, summary[:, :-1], summary[:, -1])
 
+    def errors(
+        self,
+        context: Tensor,
+        told: Tensor,
+        actions: Tensor,
+        target: Tensor,
+        reward: Tensor,
+        terminated: Tensor,
+    ) -> Errors:
+        """Return the errors of predictions; for training.
 
-def to_context(frames: Tensor) -> Tensor:
-    """uint8 [B, T, H, W, 3] -> float [B, 3*T, H, W] from 0 to 1, channels last in memory."""
-    b, t, h, w, c = frames.shape
-    return (
-        frames.permute(0, 2, 3, 1, 4).reshape(b, h, w, t * c).float().div_(255).permute(0, 3, 1, 2)
-    )
-
-
-def to_pixels(frame: Tensor) -> Tensor:
-    """Float [B, 3, H, W] -> uint8 [B, H, W, 3], rounded and clipped."""
-    return (
-        frame.float()
-        .mul(255)
-        .round_()
-        .clamp_(0, 255)
-        .to(torch.uint8)
-        .permute(0, 2, 3, 1)
-        .contiguous()
-    )
-
-
-def pixel_error(prediction: Prediction, target: Tensor) -> Tensor:
-    """Mean squared error of each frame of a batch, float [B]; `target` is float [B, 3, H, W]."""
-    return (prediction.frame.float() - target).square().mean((1, 2, 3))
-
-
-def head_error(prediction: Prediction, reward: Tensor, terminated: Tensor) -> Tensor:
-    """Cross entropy of the reward's class int64 [B] plus that of the ending bool [B]; float [B]."""
-    return F.cross_entropy(prediction.reward.float(), reward, reduction="none") + (
-        F.binary_cross_entropy_with_logits(
-            prediction.terminated.float(), terminated.float(), reduction="none"
+        Args:
+            context: See `forward`.
+            told: See `forward`.
+            actions: See `forward`.
+            target: The frame that came, uint8 [B, H, W, 3].
+            reward: Its class, int64 [B].
+            terminated: bool [B].
+        """
+        prediction = self(context, actions, told)
+        frame = prediction.frame.float()
+        pixels = (frame - to_context(target[:, None])).square().mean((1, 2, 3))
+        return Errors(
+            pixels, heads_error(prediction.reward, prediction.terminated, reward, terminated), frame
         )
-    )
+
+    def outputs(self, frames: Tensor, actions: Tensor, noise: Tensor | None = None) -> Prediction:
+        """See `FrameModel.outputs`; it needs no noise."""
+        return self(to_context(frames), actions.long())

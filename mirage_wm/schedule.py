@@ -23,7 +23,7 @@ class Stage(Enum):
     LOG_MSE = "log-mse"
     """Mean logarithm of each frame's squared error, the mean PSNR: usual frames become sharp."""
     ROLLOUTS = "rollouts"
-    """Several steps on its own frames: dreams stay clean for longer."""
+    """Steps from its own frames beside those from real ones: dreams stay clean for longer."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Schedule:
         warm_up: Steps until the peak.
     """
 
-    shares: tuple[float, float, float] = (0.66, 0.12, 0.22)
-    peak: float = 6e-4
+    shares: tuple[float, float, float] = (0.5, 0.2, 0.3)
+    peak: float = 1.5e-3
     floor: float = 0.1
-    rollout_peak: float = 1.2e-4
+    rollout_peak: float = 3e-4
     warm_up: int = 500
 
     def __post_init__(self) -> None:
@@ -84,7 +84,7 @@ class Budget:
             totals do not count then.
     """
 
-    total_minutes: float = 16.0
+    total_minutes: float = 17.0
     total_steps: int | None = None
     minutes: float | None = None
     steps: int | None = None

@@ -1,17 +1,21 @@
-"""Train v1, on a GPU in a quarter of an hour; on a CPU it works too, slowly.
+"""Train a model, on a GPU in less than half an hour; on a CPU it works too, slowly.
 
-    python -m mirage_wm.train --out runs/v1 --budget.total-minutes 16
+    python -m mirage_wm.train v1                # 17 minutes; so does v2
+    python -m mirage_wm.train v1 --preset 4gb   # with little memory and no compiler
 
     # The same in parts: twice
-    python -m mirage_wm.train --out runs/v1 --budget.total-minutes 16 --budget.minutes 8 --resume
+    python -m mirage_wm.train v1 --resume --budget.minutes 8.5
 
-Data is played while the model learns (`mirage_wm.windows`). A run writes to its folder:
-``checkpoint.pt`` to go on from, ``NAME.safetensors`` and its card with the averaged weights so far,
-``log.csv``, and tensorboard's files where asked for.
+The first word names the run, and with it the model: v1 (a regression), v2 (diffusion), or v1-random
+and v2-random, which learn the game in which rocks split at random. Data is played while the model
+learns (`mirage_wm.windows`). A run writes to its folder: ``checkpoint-…pt`` to go on from,
+``NAME.safetensors`` and its card with the averaged weights so far, ``log.csv``, and tensorboard's
+files where asked for.
 """
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 import threading
@@ -30,7 +34,8 @@ from tqdm import tqdm  # noqa: E402
 
 from mirage_wm.held_out import films  # noqa: E402
 from mirage_wm.schedule import RunningBudget  # noqa: E402
-from mirage_wm.trainer import TrainConfig, Trainer  # noqa: E402
+from mirage_wm.train_config import PRESETS, RUNS, TrainConfig, named_run  # noqa: E402
+from mirage_wm.trainer import Trainer  # noqa: E402
 from mirage_wm.training_log import TrainingLog  # noqa: E402
 
 __all__ = ["main", "train"]
@@ -43,10 +48,6 @@ def train(config: TrainConfig, began: float | None = None) -> Trainer:
         config: The run.
         began: When this call began by `time.monotonic`, if its minutes count from before now.
     """
-    if not config.resume and (config.out / "checkpoint.pt").exists():
-        raise ValueError(
-            f"{config.out} holds a run already: go on with it by --resume, or take another --out"
-        )
     began = time.monotonic() if began is None else began
     trainer = Trainer(config)
     try:
@@ -60,21 +61,25 @@ def train(config: TrainConfig, began: float | None = None) -> Trainer:
 
 def _loop(trainer: Trainer, budget: RunningBudget, stopped: Callable[[], bool]) -> None:
     config = trainer.config
-    watched = films(config.validate_films, 10).to(trainer.device) if config.validate_films else None
+    watched = None
+    if config.validate_films:
+        watched = films(config.validate_films, 10, config.rules).to(trainer.device)
     losses = torch.zeros(3)
     log = TrainingLog(config, trainer.step)
     saved = measured = time.monotonic()
     with tqdm(
         total=100, unit="%", disable=None, bar_format="{l_bar}{bar}| {elapsed}{postfix}"
     ) as bar:
-        while not stopped() and not budget.spent(trainer.step):
+        while budget.progress(trainer.step) < 1:
+            if trainer.between and (stopped() or budget.spent(trainer.step)):
+                break
             losses = trainer.train_step(budget.progress(trainer.step))
             bar.update(100 * trainer.progress - bar.n)
             now = time.monotonic()
             if now - measured > config.validate_seconds:
                 log.write(trainer, losses, watched, bar)
                 measured = time.monotonic()
-            if now - saved > config.save_seconds:
+            if now - saved > config.save_seconds and trainer.between:
                 trainer.save()
                 saved = time.monotonic()
         if trainer.step > log.step:
@@ -107,8 +112,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train from the command line; return the exit code."""
     began = time.monotonic()
     tyro = import_extra("tyro", "wm", "the command line")
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    run = arguments.pop(0) if arguments and not arguments[0].startswith("-") else "v1"
+    choice = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    choice.add_argument("--preset", default="full")
+    preset, arguments = choice.parse_known_args(arguments)
     try:
-        config = tyro.cli(TrainConfig, args=argv, description=__doc__)
+        config = tyro.cli(
+            TrainConfig,
+            args=arguments,
+            default=named_run(run, preset.preset),
+            description=f"{__doc__}\nRuns: {', '.join(RUNS)}. Presets: {', '.join(PRESETS)}.",
+        )
         trainer = train(config, began)
     except (ValueError, FloatingPointError, BackendUnavailableError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -10,26 +10,37 @@ from typing import Any
 import torch
 
 from mirage_env.errors import import_extra
+from mirage_wm.diffusion import Diffusion
 from mirage_wm.held_out import Films, dream_along
+from mirage_wm.sampler import Sampler
 from mirage_wm.scores import frame_errors, score
-from mirage_wm.trainer import TrainConfig, Trainer
+from mirage_wm.train_config import TrainConfig
+from mirage_wm.trainer import Trainer
 
 __all__ = ["TrainingLog", "validate"]
 
 
 @torch.no_grad()
 def validate(trainer: Trainer, watched: Films) -> dict[str, float]:
-    """Measure the averaged weights on held-out films: one step, and the tenth frame of a dream."""
-    with trainer.autocast():
-        frames, _, _ = dream_along(trainer.average, watched)
-    errors = frame_errors(frames, watched.frames[:, -frames.shape[1] :]).cpu().numpy()
-    one, last = score(errors[:, 0]), score(errors[:, -1])
-    return {
-        "psnr_1": one.mean_psnr,
-        "psnr_1_of_mean": one.psnr_of_mean,
-        "psnr_10": last.mean_psnr,
-        "psnr_10_of_mean": last.psnr_of_mean,
-    }
+    """Measure the averaged weights on held-out films: one step, and the tenth frame of a dream.
+
+    A diffusion model is measured twice: at one evaluation a frame, and as it draws frames.
+    """
+    model, row = trainer.average, {}
+    ways: list[tuple[str, Sampler | None]] = [("", None)]
+    if isinstance(model, Diffusion):
+        ways = [("", Sampler(steps=1)), ("_drawn", Sampler())]
+    for suffix, sampler in ways:
+        if sampler is not None:
+            model.sampler = sampler  # type: ignore[union-attr]
+        with trainer.autocast():
+            frames, _, _ = dream_along(model, watched)
+        errors = frame_errors(frames, watched.frames[:, -frames.shape[1] :]).cpu().numpy()
+        for k in (1, errors.shape[1]):
+            measured = score(errors[:, k - 1])
+            row[f"psnr_{k}{suffix}"] = measured.mean_psnr
+            row[f"psnr_{k}{suffix}_of_mean"] = measured.psnr_of_mean
+    return row
 
 
 class TrainingLog:
@@ -37,6 +48,7 @@ class TrainingLog:
 
     def __init__(self, config: TrainConfig, step: int) -> None:
         self.config, self.step, self.since = config, step, time.monotonic()
+        self.waited = 0.0
         config.out.mkdir(parents=True, exist_ok=True)
         self.file = (config.out / "log.csv").open("a", newline="")
         self.board = None
@@ -64,10 +76,10 @@ class TrainingLog:
             "error": error,
             "norm": norm,
             "windows_per_second": (trainer.step - self.step) * self.config.batch / seconds,
-            "waited_share": trainer.store.waited / seconds,
+            "waited_share": (trainer.store.waited - self.waited) / seconds,
             **(validate(trainer, watched) if watched else {}),
         }
-        trainer.store.waited = 0.0
+        self.waited = trainer.store.waited
         writer = csv.DictWriter(self.file, row)
         if self.file.tell() == 0:
             writer.writeheader()

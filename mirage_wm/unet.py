@@ -2,8 +2,7 @@
 
 It has no zero padding and no coordinates, so it cannot know a special place: shifting its input
 around the torus by whole cells of the lowest level shifts its output by as much. v1 calls it once a
-frame; a diffusion model calls the same net several times, with the level of the noise added to the
-condition.
+frame; v2 calls the same net one to four times, with the level of the noise in the condition.
 
 Shapes: B batch, C channels, H = W = 64 pixels, E size of the condition.
 """
@@ -17,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["ActionEmbedding", "UNet", "UNetConfig", "wrap"]
+__all__ = ["ActionEmbedding", "LevelEmbedding", "UNet", "UNetConfig", "wrap"]
 
 
 @dataclass(frozen=True)
@@ -29,17 +28,23 @@ class UNetConfig:
         blocks: Residual blocks of a level, on the way down and again on the way up.
         embedding: Size of the condition (E).
         context: Frames, and actions, that it sees.
+        context_noise: Whether it is told how noisy the frames are that it sees.
     """
 
     widths: tuple[int, ...] = (64, 112, 160)
     blocks: int = 2
     embedding: int = 96
     context: int = 4
+    context_noise: bool = False
 
     @property
     def cell(self) -> int:
         """Pixels of the picture in a cell of the lowest level, along an axis."""
         return 2 ** len(self.widths)
+
+
+EIGHT = 8
+"""Channels that a GPU's tensor cores take at a time; other numbers are made up with zeros."""
 
 
 def wrap(x: Tensor) -> Tensor:
@@ -58,7 +63,14 @@ class TorusConv(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, out_channels, H, W]."""
-        return super().forward(wrap(input))
+        x = wrap(input)
+        if not (x.is_cuda and (self.in_channels % EIGHT or self.out_channels % EIGHT)):
+            return super().forward(x)
+        more_in, more_out = -self.in_channels % EIGHT, -self.out_channels % EIGHT
+        weight = F.pad(self.weight, (0, 0, 0, 0, 0, more_in, 0, more_out))
+        bias = F.pad(self.bias, (0, more_out))  # type: ignore[arg-type]
+        x = F.conv2d(F.pad(x, (0, 0, 0, 0, 0, more_in)), weight, bias)
+        return x[:, : self.out_channels]
 
 
 class PixelNorm(nn.Module):
@@ -68,12 +80,13 @@ class PixelNorm(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C, H, W] -> the same shape and dtype."""
+    def forward(self, x: Tensor, gain: Tensor | None = None) -> Tensor:
+        """[B, C, H, W] -> the same shape and dtype, times a gain [B, C, 1, 1] if there is one."""
         mean_square = x.float().square().mean(1, keepdim=True)
-        return (
-            x * torch.rsqrt(mean_square + 1e-6).to(x.dtype) * self.weight.to(x.dtype)[:, None, None]
-        )
+        weight = self.weight.to(x.dtype)[:, None, None]
+        if gain is not None:
+            weight = weight * gain
+        return x * torch.rsqrt(mean_square + 1e-6).to(x.dtype) * weight
 
 
 class ResidualBlock(nn.Module):
@@ -94,7 +107,7 @@ class ResidualBlock(nn.Module):
         """[B, C, H, W] and [B, E] -> [B, C, H, W]."""
         scale, shift = self.film(condition)[:, :, None, None].chunk(2, 1)
         h = self.conv1(F.silu(self.norm1(x)))
-        h = self.conv2(F.silu(self.norm2(h) * (1 + scale) + shift))
+        h = self.conv2(F.silu(self.norm2(h, 1 + scale) + shift))
         return x + h
 
 
@@ -119,7 +132,27 @@ class ActionEmbedding(nn.Module):
 
     def forward(self, actions: Tensor) -> Tensor:
         """Actions int64 [B, context], the oldest first -> [B, E]."""
-        return self.second(F.silu(self.first(self.keys[actions].flatten(1))))
+        pressed = self.keys[actions].flatten(1).to(self.first.weight.dtype)
+        return self.second(F.silu(self.first(pressed)))
+
+
+class LevelEmbedding(nn.Module):
+    """A level of noise, or another number of about -2 to 2, as a condition: waves of it."""
+
+    frequencies: Tensor
+
+    def __init__(self, embedding: int, waves: int = 8) -> None:
+        super().__init__()
+        frequencies = torch.pi * 2.0 ** torch.arange(-2, waves - 2)
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.first = nn.Linear(2 * waves, embedding)
+        self.second = nn.Linear(embedding, embedding)
+
+    def forward(self, level: Tensor) -> Tensor:
+        """Levels float [B] -> [B, E]."""
+        angle = level.float()[:, None] * self.frequencies
+        waves = torch.cat([angle.cos(), angle.sin()], 1).to(self.first.weight.dtype)
+        return self.second(F.silu(self.first(waves)))
 
 
 class UNet(nn.Module):
@@ -168,7 +201,7 @@ class UNet(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Return the picture [B, out_channels, H, W] and the summary [B, summary]."""
         condition = F.silu(condition)
-        x = self.stem(F.pixel_unshuffle(x, 2))
+        x = self.stem(F.pixel_unshuffle(x, 2).to(self.stem.weight.dtype))
         skips = []
         for level, blocks in enumerate(self.down_blocks):
             for block in blocks:  # type: ignore[union-attr]

@@ -15,9 +15,11 @@ from mirage_env.errors import refuse_keywords
 from mirage_env.observations import picture_space
 from mirage_env.rules import Rules
 from mirage_env.simulator import Autoreset
-from mirage_env.world_vector_env import RENDER_MODES, TICKS_PER_SECOND, WorldVectorEnv
+from mirage_env.world_vector_env import OUTPUTS, RENDER_MODES, TICKS_PER_SECOND, WorldVectorEnv
 from mirage_wm.dream import SIZE, Dream
-from mirage_wm.predictors import make_predictor
+from mirage_wm.predictors import chosen_device, load_dreamer, make_predictor
+from mirage_wm.simulators import make_world
+from mirage_wm.weights import read_card
 
 __all__ = ["DreamVectorEnv"]
 
@@ -60,6 +62,8 @@ class DreamVectorEnv(WorldVectorEnv):
         render_size: int = 512,
         copy: bool = True,
         num_threads: int = 0,
+        steps: int | None = None,
+        compiled: bool = False,
         **unknown: Never,
     ) -> None:
         """Load the model and make the dreams; call `reset` next.
@@ -69,18 +73,23 @@ class DreamVectorEnv(WorldVectorEnv):
             model: Name of a model that comes with the project, or path of a .safetensors file.
             device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
             runtime: "auto", "onnx" (onnxruntime, on the CPU) or "torch".
-            output: "numpy", or "torch" for tensors that share the arrays' memory.
+            output: "numpy"; or "torch" for tensors, which on a GPU are its own and never wait for
+                it, and otherwise share the arrays' memory.
             autoreset_mode: What a step does with an episode that is over.
             obs_size: 64: the model knows no other size.
             obs_type: "rgb": a dream has no state to see.
             frame_skip: Ticks in a step; the action is held down and the points add up.
             frame_stack: Observations stacked on a new first axis of each, the oldest first.
             max_episode_steps: Steps after which an episode is truncated.
-            rules: None or the standard `Rules`: the model learned those.
+            rules: None or the `Rules` that the model learned.
             render_mode: None, "rgb_array" or "human" (a window, needs the extra "play").
             render_size: Width and height of what `render` gives, pixels enlarged without smoothing.
             copy: False hands out the same observation array at every step.
             num_threads: Threads of the CPU; 0 takes one for each core.
+            steps: Evaluations of the net for a frame, of a diffusion model such as v2: one gives
+                the mean of what could come, more decide on one future. None for the usual number.
+            compiled: On a GPU, compile the net before the first step: it takes a minute, and steps
+                are two or three times as fast.
             **unknown: Nothing: any other keyword raises `TypeError`.
 
         Raises:
@@ -96,23 +105,29 @@ class DreamVectorEnv(WorldVectorEnv):
                 "resize observations with gymnasium.wrappers.ResizeObservation"
             )
         checks.one_of("obs_type", obs_type, ("rgb",))
-        if any(given != Rules() for given in checks.rules_of_each(rules, num_envs)):
-            raise ValueError(
-                f"rules must be None: {model!s} learned the standard Rules, got {rules!r}"
-            )
+        learned = read_card(model).learned_rules()
+        given = [learned] if rules is None else checks.rules_of_each(rules, num_envs)
+        if any(each != learned for each in given):
+            raise ValueError(f"rules must be None: {model!s} learned {learned!r}, got {rules!r}")
         self.frame_skip = checks.whole_number("frame_skip", frame_skip, 1, 1000)
         self.max_episode_steps = checks.whole_number(
             "max_episode_steps", max_episode_steps, 1, 10**6
         )
         mode = checks.autoreset_mode(autoreset_mode)
         threads = checks.whole_number("num_threads", num_threads, 0, 1024)
-        self.dream = Dream(
-            num_envs,
-            make_predictor(model, device, runtime, threads),
-            frame_skip=self.frame_skip,
-            max_ticks=self.frame_skip * self.max_episode_steps,
-            autoreset=Autoreset[mode.name],
-        )
+        checks.one_of("output", output, OUTPUTS)
+        how: dict[str, Any] = {
+            "frame_skip": self.frame_skip,
+            "max_ticks": self.frame_skip * self.max_episode_steps,
+            "autoreset": Autoreset[mode.name],
+        }
+        if output == "torch" and chosen_device(device) != "cpu" and runtime != "onnx":
+            self.dream: Any = _dream_on_device(
+                num_envs, model, chosen_device(device), learned, steps, compiled, how
+            )
+        else:
+            predictor = make_predictor(model, device, runtime, threads, steps, compiled)
+            self.dream = Dream(num_envs, predictor, rules=learned, **how)
         super().__init__(
             self.dream,
             picture_space(SIZE),
@@ -125,8 +140,59 @@ class DreamVectorEnv(WorldVectorEnv):
             copy=copy,
         )
 
+    def wake(self, frames: Any, actions: Any, indices: Any = None) -> None:
+        """Let the dreams `indices` (all without them) go on from given frames, such as real ones.
+
+        Scores and ticks go on; a dream that was over is awake again.
+
+        Args:
+            frames: uint8 [n, 4, 64, 64, 3], the oldest first; they then are what was last seen.
+            actions: Integers [n, 3] from 0 to 11: those that led from each frame to the next.
+            indices: Which dreams, each once.
+
+        Raises:
+            ValueError: For frames, actions or indices that are none; nothing has changed.
+        """
+        self.require_started()
+        chosen = checks.indices("indices", indices, self.num_envs, distinct=True)
+        context = self.dream.context
+        seen = _checked("frames", frames, (len(chosen), context, SIZE, SIZE, 3), np.uint8, 255)
+        pressed = _checked("actions", actions, (len(chosen), context - 1), np.int64, 11)
+        self.dream.wake(seen, pressed, chosen)
+        if self._stack is not None:
+            stacks = seen[:, np.maximum(np.arange(-self.frame_stack, 0), -context)]
+            self._stack.fill(chosen, self.dream.tensor(stacks) if self._on_device else stacks)
+
     def _world_info(
         self, indices: NDArray[np.intp] | None, *, final: bool = False
-    ) -> dict[str, NDArray[Any]]:
-        score = self.dream.final_score if final else self.dream.score
-        return {"score": score.copy() if indices is None else score[indices]}
+    ) -> dict[str, Any]:
+        return self.dream.infos(indices, final=final)
+
+
+def _dream_on_device(
+    num_envs: int,
+    model: str | Path,
+    device: str,
+    rules: Rules,
+    steps: int | None,
+    compiled: bool,
+    how: dict[str, Any],
+) -> Any:
+    """Return dreams whose results stay on a GPU, with the simulator of their openings beside."""
+    from mirage_wm.device_dream import DeviceDream, DeviceOpenings
+
+    dreamer = load_dreamer(model, device, steps)
+    openings = DeviceOpenings(make_world(num_envs, device, rules), dreamer.config.context)
+    return DeviceDream(num_envs, dreamer, read_card(model), openings, compiled=compiled, **how)
+
+
+def _checked(name: str, value: Any, shape: tuple[int, ...], dtype: Any, most: int) -> NDArray[Any]:
+    """Return an array of whole numbers from 0 to `most`, or raise `ValueError`."""
+    array = np.asarray(value.cpu() if hasattr(value, "cpu") else value)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have the shape {shape}, got {array.shape}")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"{name} must be whole numbers, got {array.dtype}")
+    if array.size and not (array.min() >= 0 and array.max() <= most):
+        raise ValueError(f"{name} must be from 0 to {most}, got {array.min()} to {array.max()}")
+    return array.astype(dtype)

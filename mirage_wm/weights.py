@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirage_env.errors import import_extra
-from mirage_env.rules import RULES_VERSION
+from mirage_env.rules import RULES_VERSION, Rules
 
 if TYPE_CHECKING:
-    import torch
-
-    from mirage_wm.regression import Regression
+    from mirage_wm.models import Model
 
 __all__ = [
     "Card",
@@ -39,8 +36,8 @@ __all__ = [
     "save_weights",
 ]
 
-KIND = "regression"
-"""The only kind of model there is so far."""
+KINDS = ("regression", "diffusion")
+"""The kinds of models that this version knows (`mirage_wm.models`)."""
 
 FOLDERS = (Path(__file__).parent / "weights", Path(__file__).parent.parent / "weights")
 """Where the weights of the project are: in a wheel, in a checkout."""
@@ -52,6 +49,7 @@ CARD_TYPES = {
     "rules_version": int,
     "architecture": dict,
     "graph_sha256": str,
+    "rules": dict,
 }
 """What loading reads off a card, and of which types."""
 
@@ -73,6 +71,7 @@ class Card:
         training: How it was trained.
         figures: What `mirage_wm.evaluate` measured.
         graph_sha256: Of ``NAME.onnx``, the net for onnxruntime; empty where there is none.
+        rules: The fields of the rules it learned that differ from the standard `Rules`.
     """
 
     name: str
@@ -83,6 +82,19 @@ class Card:
     training: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
     graph_sha256: str = ""
+    rules: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """Kind of the model, a name of `KINDS`."""
+        return self.architecture.get("kind", "")
+
+    def learned_rules(self) -> Rules:
+        """Return the rules that it learned; raise `WeightsError` if they are none."""
+        try:
+            return Rules(**self.rules)
+        except (TypeError, ValueError) as error:
+            raise WeightsError(f"the rules of {self.name} are not known here: {error}") from error
 
     def write(self, path: Path) -> None:
         """Write the card as JSON, all of it or nothing."""
@@ -99,32 +111,38 @@ def available() -> list[str]:
 def save_weights(
     folder: Path,
     name: str,
-    tensors: Mapping[str, torch.Tensor],
-    config: Any,
+    model: Model,
     training: dict[str, Any],
+    rules: dict[str, Any] | None = None,
 ) -> Path:
     """Write a model as fp16 and its card.
 
     Args:
         folder: Where to.
         name: Of the model.
-        tensors: Its `state_dict`.
-        config: Its `UNetConfig`.
+        model: The model.
         training: How it was trained, for the card.
+        rules: The fields of the rules it learned that are not the standard ones.
 
     Returns:
         The path of the safetensors file.
+
+    Raises:
+        WeightsError: If the weights are not numbers, or cannot be written; what was there is left.
     """
     save = import_extra("safetensors.numpy", "wm", "writing weights").save
+    from mirage_wm.models import kind_of
+
     arrays = {
-        key: tensor.detach().cpu().numpy().astype(np.float16) for key, tensor in tensors.items()
+        key: tensor.detach().cpu().numpy().astype(np.float16)
+        for key, tensor in model.state_dict().items()
     }
     broken = [key for key, array in arrays.items() if not np.isfinite(array).all()]
     if broken:
         raise WeightsError(
             f"{broken[0]} of {name} is not finite in fp16: this model cannot be saved"
         )
-    architecture = {"kind": KIND, **asdict(config)}
+    architecture = {"kind": kind_of(model), **asdict(model.config)}
     metadata = {
         "name": name,
         "rules_version": str(RULES_VERSION),
@@ -132,14 +150,25 @@ def save_weights(
     }
     data = save({key: np.ascontiguousarray(array) for key, array in arrays.items()}, metadata)
     parameters = sum(array.size for array in arrays.values())
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.safetensors"
     written = path.with_name(path.name + ".part")
-    written.write_bytes(data)
-    os.replace(written, path)
-    Card(
-        name, hashlib.sha256(data).hexdigest(), RULES_VERSION, architecture, parameters, training
-    ).write(path.with_suffix(".json"))
+    card = Card(
+        name,
+        hashlib.sha256(data).hexdigest(),
+        RULES_VERSION,
+        architecture,
+        parameters,
+        training,
+        rules=rules or {},
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written.write_bytes(data)
+        os.replace(written, path)
+        card.write(path.with_suffix(".json"))
+    except OSError as error:
+        written.unlink(missing_ok=True)
+        raise WeightsError(f"cannot write {path}: {error.strerror}") from error
     return path
 
 
@@ -169,9 +198,11 @@ def load_tensors(model: str | Path = "v1") -> tuple[Card, dict[str, NDArray[np.f
     """
     path = card_path(model)
     card = _read_card(path)
-    kind = card.architecture.get("kind")
-    if kind != KIND:
-        raise WeightsError(f"{card.name} is a model of kind {kind!r}; this version knows {KIND!r}")
+    if card.kind not in KINDS:
+        raise WeightsError(
+            f"{card.name} is a model of kind {card.kind!r}; this version knows "
+            f"{', '.join(map(repr, KINDS))}"
+        )
     file = path.with_suffix(".safetensors")
     try:
         data = file.read_bytes()
@@ -223,17 +254,17 @@ def read_card(model: str | Path) -> Card:
     return _read_card(card_path(model))
 
 
-def load_model(model: str | Path = "v1", device: str = "cpu") -> Regression:
+def load_model(model: str | Path = "v1", device: str = "cpu") -> Model:
     """Return a model ready to predict, on a device.
 
     Raises:
         WeightsError: See `load_tensors`; also if the tensors do not fit the architecture.
     """
     torch = import_extra("torch", "wm", "a model")
-    from mirage_wm.regression import Regression
+    from mirage_wm.models import make_model
 
     card, arrays = load_tensors(model)
-    net = Regression(architecture(card))
+    net = make_model(card.kind, architecture(card))
     try:
         net.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
     except RuntimeError as error:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from mirage_wm.diffusion import Diffusion
+from mirage_wm.models import Model, make_model
 from mirage_wm.regression import Regression
 from mirage_wm.unet import UNetConfig
 from mirage_wm.weights import save_weights
@@ -15,15 +17,23 @@ SMALL = UNetConfig(widths=(8, 16), blocks=1, embedding=8)
 
 def lively_model(config: UNetConfig = SMALL, seed: int = 0) -> Regression:
     """Return a model whose layers all do something; a new one begins with layers of zeros."""
+    return enlivened("regression", config, seed)  # type: ignore[return-value]
+
+
+def lively_diffusion(config: UNetConfig = SMALL, seed: int = 0) -> Diffusion:
+    """Return a diffusion model whose layers all do something."""
+    return enlivened("diffusion", config, seed)  # type: ignore[return-value]
+
+
+def enlivened(kind: str, config: UNetConfig, seed: int) -> Model:
     torch.manual_seed(seed)
-    model = Regression(config)
+    model = make_model(kind, config)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     return model.eval()
 
 
-def write_model(folder: Path, name: str = "small", seed: int = 0) -> Path:
+def write_model(folder: Path, name: str = "small", seed: int = 0, kind: str = "regression") -> Path:
     """Write a lively model's weights; return the path of the safetensors file."""
-    model = lively_model(seed=seed)
-    return save_weights(folder, name, model.state_dict(), model.config, {})
+    return save_weights(folder, name, enlivened(kind, SMALL, seed), {})

@@ -1,27 +1,40 @@
-"""Evaluation: figures of models whose figures are known, and where they are written."""
+"""The command `mirage evaluate`: what it writes, what it refuses, what it leaves alone."""
 
 from __future__ import annotations
 
 import json
+import re
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from small_models import SMALL, lively_model
+from faulty_games import stays_whole
+from small_models import write_model
 
 from mirage_wm import model_card
-from mirage_wm.evaluate import EvaluateConfig, evaluate, main, table
-from mirage_wm.held_out import Films, dream_along, films
-from mirage_wm.measurements import long_dreams, sharpness
-from mirage_wm.regression import Regression
-from mirage_wm.rewards import REWARDS
-from mirage_wm.scores import BEST_PSNR
-from mirage_wm.weights import read_card, save_weights
+from mirage_wm.evaluate import EvaluateConfig, evaluate, main, parted, write
+from mirage_wm.evaluation import measure as measuring
+from mirage_wm.evaluation import tables
+from mirage_wm.evaluation.measure import FULL, QUICK, CheckerError, Sizes
+from mirage_wm.evaluation.page import page
+from mirage_wm.evaluation.report import Report, plain, write_together
+from mirage_wm.weights import read_card
 
-QUICK = EvaluateConfig(
-    one_step=40, films=16, future=3, long_films=8, long_future=6, events=6, batch=7
+TINY = Sizes(
+    one_step=6,
+    films=4,
+    future=12,
+    moments=2,
+    steps=3000,
+    scenes=2,
+    told=4,
+    told_frames=3,
+    short=4,
+    long=4,
+    seconds=2,
+    batch=8,
 )
 
 
@@ -30,161 +43,381 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let --quick measure very little."""
+    monkeypatch.setattr("mirage_wm.evaluate.QUICK", TINY)
+    shorten(monkeypatch)
+
+
+def shorten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(measuring, "SHORT", (1, 2))
+    patch.setattr("mirage_wm.evaluation.plays.BURN_IN", 30)
+
+
 @pytest.fixture(scope="module")
-def still() -> dict[str, Any]:
-    """Return the figures of a new model, which shows the last frame again and promises nothing."""
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("weights"), "small<er>")
+
+
+@pytest.fixture(scope="module")
+def report(weights: Path) -> Report:
+    """A report of a small model and of the game as one."""
     torch.set_num_threads(1)
-    return evaluate(Regression(SMALL).eval(), QUICK)
+    with pytest.MonkeyPatch.context() as patch:
+        shorten(patch)
+        return evaluate(EvaluateConfig((str(weights), "simulator"), device="cpu"), TINY)
 
 
-def test_a_model_that_changes_nothing_scores_as_the_last_frame_shown_again(
-    still: dict[str, Any],
-) -> None:
-    assert still["one_step"]["model"] == still["one_step"]["copy"]
-    assert still["dream"]["model"] == still["dream"]["copy"]
-    assert set(still["dream"]["model"]) == {"1", "2", "3"}
-    steps = [still["dream"]["model"][k]["mean_psnr"] for k in "123"]
-    assert BEST_PSNR > steps[0] > steps[1] > steps[2] > 10
+def shape(figures: Any) -> Any:
+    """Return the names and kinds of nested figures, without their values."""
+    if isinstance(figures, dict):
+        return {name: shape(part) for name, part in figures.items()}
+    if isinstance(figures, list):
+        return [shape(figures[0])] if figures else []
+    return "number" if isinstance(figures, (int, float)) or figures is None else "text"
 
 
-def test_events_are_sorted_by_what_happens(still: dict[str, Any]) -> None:
-    events = still["events"]
-    assert set(events) == {
-        *("plain", "large", "medium", "small", "death", "return", "wave", "end"),
+SCORE = {
+    "mean_psnr": "number",
+    "psnr_of_mean": "number",
+    "mean_psnr_ci": "number",
+    "psnr_of_mean_ci": ["number"],
+    "n": "number",
+}
+RATE = dict.fromkeys(("rate", "low", "high", "passed", "n"), "number")
+ESTIMATE = dict.fromkeys(("value", "low", "high", "n"), "number")
+LEAST = {name: SCORE[name] for name in ("psnr_of_mean", "psnr_of_mean_ci", "n")}
+PARTED = {"median": ESTIMATE, "along": RATE, "frames": "number"}
+READ = {**dict.fromkeys(("turn", "thrust", "fire", "all"), ESTIMATE), "frames": "number"}
+SPLIT = {"in_two": RATE, "ghost_area": ESTIMATE, "scores": [SCORE]}
+QUANTITIES = (
+    *("sharpness", "small", "medium", "large", "bullets", "rock_area", "ship_area"),
+    *("rock_edge", "ship_edge", "bullet_edge"),
+)
+DRIFT_ARM = {
+    "endings_a_minute": ESTIMATE,
+    **{name: [ESTIMATE] for q in QUANTITIES for name in (q, f"{q}_ratio")},
+    "ship": [RATE],
+    "empty": [RATE],
+}
+
+
+def drift_shape(models: list[str]) -> Any:
+    return {
+        "seconds": ["number"],
+        "n": {"game": "number", "woken": "number", "left alone": "number"},
+        "game": DRIFT_ARM,
+        "models": {m: {"woken": DRIFT_ARM, "left alone": DRIFT_ARM, "sky": RATE} for m in models},
     }
-    # This model says 0 points and no end, always.
-    assert events["plain"]["reward_right"] == 1
-    assert events["large"]["reward_right"] == 0
-    assert all(event["terminated"] == 0 for event in events.values())
-    assert events["plain"]["mean_psnr"] > events["large"]["mean_psnr"]
 
 
-def test_a_perfect_model_gets_the_best_psnr_and_is_as_sharp_as_the_game(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def perfect(model: Regression, played: Films) -> Any:
-        points = torch.tensor(REWARDS)[played.rewards[:, 4:]]
-        return played.frames[:, 4:], points, played.terminated[:, 4:]
-
-    monkeypatch.setattr("mirage_wm.measurements.dream_along", perfect)
-    figures = evaluate(Regression(SMALL), QUICK)
-    for part in (figures["one_step"]["model"], *figures["dream"]["model"].values()):
-        assert part["mean_psnr"] == part["psnr_of_mean"] == BEST_PSNR
-        assert part["mean_psnr_ci"] == 0
-    assert figures["long"]["sharpness"] == 1
-    assert figures["long"]["ship_shown"] == figures["long"]["ship_shown_in_game"] > 0.8
-    assert figures["events"]["large"]["reward_right"] == 1
-    assert figures["events"]["end"]["terminated"] == 1
-
-
-def test_a_model_that_blacks_out_shows_no_ship_and_no_edges(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def black(model: Regression, played: Films) -> Any:
-        nothing = torch.zeros_like(played.rewards[:, 4:])
-        return torch.zeros_like(played.frames[:, 4:]), nothing, nothing.bool()
-
-    monkeypatch.setattr("mirage_wm.measurements.dream_along", black)
-    figures = long_dreams(Regression(SMALL), 8, 6, 8)
-    assert figures["sharpness"] == 0
-    assert figures["ship_shown"] == 0
-    assert figures["ship_shown_in_game"] > 0.5
-
-
-def test_dreams_are_fed_with_their_own_frames_and_the_keys_that_were_pressed() -> None:
-    model = lively_model()
-    played = films(4, 3, threads=1)
-    frames, _, _ = dream_along(model, played)
-    seen = played.frames[:, :4]
-    for t in range(3):
-        wanted, _, _ = model.predict(seen, played.actions[:, t : t + 4])
-        assert torch.equal(frames[:, t], wanted)
-        seen = torch.cat([seen[:, 1:], wanted[:, None]], 1)
-
-
-def test_sharpness_is_the_mean_step_between_neighbours() -> None:
-    stripes = np.zeros((1, 4, 4, 3), np.uint8)
-    stripes[:, :, ::2] = 100
-    assert sharpness(stripes) == 50.0  # 100 across, 0 down
-    assert sharpness(np.roll(stripes, 1, 2)) == 50.0
-
-
-def test_the_command_prints_a_table_and_writes_json_card_and_page(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    model = lively_model()
-    training = {
-        "windows": 1024,
-        "steps": 8,
-        "device": "CPU",
-        "config": {
-            "batch": 128,
-            "rollout": 4,
-            "ema": 0.999,
-            "schedule": {"shares": [0.5, 0.25, 0.25], "peak": 1e-3, "rollout_peak": 1e-4},
+def test_the_json_has_the_shape_that_its_schema_number_stands_for(report: Report) -> None:
+    """A change here is a change of `SCHEMA`."""
+    figures = json.loads(report.json())
+    assert figures["schema"] == 1
+    models = ["small<er>", "simulator"]
+    everyone = ["game", *models]
+    known = {"kind": "text", "sha256": "text", "parameters": "number", "steps": "number"}
+    (group,) = figures.pop("groups")
+    assert shape(figures) == {
+        **dict.fromkeys(("date", "device", "torch"), "text"),
+        **dict.fromkeys(
+            ("schema", "seconds", "rules_version", "first_seed", "best_psnr"), "number"
+        ),
+        "sizes": dict.fromkeys(vars(TINY), "number"),
+        "models": {"small<er>": known, "simulator": {"kind": "text"}},
+    }
+    moments = group.pop("moments")
+    rows = [*models, "copy", "ceiling"]
+    found = shape(group)
+    assert found.pop("dream") == {
+        **{m: {str(k): SCORE for k in range(1, 13)} for m in rows},
+        "irreducible": {str(k): LEAST for k in range(1, 13)},
+    }
+    rules = found.pop("rules_kept")
+    assert len(rules) == 21
+    for rule in rules.values():
+        assert rule == {"title": "text", "results": dict.fromkeys(everyone, RATE)}
+    assert found == {
+        "rules": {},
+        "models": ["text"],
+        "one_step": {**dict.fromkeys(rows, SCORE), "irreducible": LEAST},
+        "divergence": dict.fromkeys(rows, PARTED),
+        "steps": "number",
+        "keys": {m: READ for m in everyone},
+        "short": drift_shape(models),
+        "long": drift_shape(models),
+        "splits": {
+            "n": "number",
+            "after": ["number"],
+            "contestants": {m: SPLIT for m in everyone},
+            "ceiling": [SCORE],
+            "irreducible": [SCORE],
         },
     }
-    path = save_weights(tmp_path, "mine", model.state_dict(), SMALL, training)
-    out = tmp_path / "figures" / "mine.json"
-    sizes = "--one-step 8 --films 4 --future 2 --long-films 4 --long-future 3 --events 3".split()
-    arguments = ["--model", str(path), "--device", "cpu", "--out", str(out), *sizes]
+    assert set(moments) >= {"plain", "fire", "wrap"}
+    for moment in moments.values():
+        told = {"reward_right": RATE, "told_end": RATE, "error_share": ESTIMATE}
+        assert shape(moment) == {
+            "share": RATE,
+            "n": "number",
+            "copy": SCORE,
+            "ceiling": SCORE,
+            "models": {m: {**SCORE, **told} for m in models},
+        }
+
+
+def test_the_game_as_a_model_is_the_best_of_the_report(report: Report) -> None:
+    (group,) = report.figures["groups"]
+    best = report.figures["best_psnr"]
+    assert group["one_step"]["simulator"]["mean_psnr"] == pytest.approx(best, abs=0.1)
+    assert group["one_step"]["small<er>"]["mean_psnr"] < 40
+    for rule in group["rules_kept"].values():
+        assert rule["results"]["simulator"]["rate"] == rule["results"]["game"]["rate"] == 1
+    assert sum(r["results"]["small<er>"]["passed"] for r in group["rules_kept"].values()) <= 2
+
+
+class Reader(HTMLParser):
+    """Reads a page: which tags are open, what it refers to."""
+
+    VOID = frozenset({"meta", "img", "i", "circle", "line", "polyline", "polygon", "rect"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("href", "src", "xlink:href", "action", "data"):
+                self.links.append(value or "")
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in ("meta", "img"):
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_needs_nothing_else_and_is_well_formed(report: Report) -> None:
+    text = page(report)
+    reader = Reader()
+    reader.feed(text)
+    assert not reader.open
+    assert len(set(reader.ids)) == len(reader.ids)
+    inside = {f"#{name}" for name in reader.ids}
+    for link in reader.links:
+        assert link in inside or link.startswith("data:image/png;base64,")
+    assert not {"script", "link", "iframe", "object"} & set(reader.tags)
+    assert not re.search(r"url\(|@import|https?://", text)
+    assert "prefers-color-scheme: dark" in text
+    assert reader.tags.count("svg") > 14
+    assert reader.tags.count("img") > 40
+    # Names are text, whatever they hold.
+    assert "small&lt;er&gt;" in text
+    assert "<er>" not in text
+    assert "$" not in re.sub(r"base64,[^\"]*", "", text)
+    for word in ("nan", "None", "Infinity"):
+        assert not re.search(rf"\b{word}\b", re.sub(r"base64,[^\"]*", "", text))
+
+
+def test_the_table_for_the_readme_says_what_can_be_compared(report: Report) -> None:
+    text = tables.readme_table(report.figures, {"simulator": "1,000"})
+    lines = text.splitlines()
+    columns = lines[0].count("|")
+    rows = [line for line in lines if line.startswith("|")]
+    assert all(row.count("|") == columns for row in rows)
+    for figure in (
+        "42.6",
+        "42.2",
+        "25.6",
+        "27.3",
+        "24 of 24",
+        "18 of 24",
+        "0.985",
+        "1.004",
+        "200+",
+    ):
+        assert figure in text
+    assert "another game" in " ".join(text.split())
+    assert "21 of 21" in text
+    assert "1,000" in text
+
+
+def test_what_a_card_keeps_is_what_its_page_shows(report: Report) -> None:
+    figures = tables.card_figures(report.figures, "simulator")
+    assert figures["one_step"]["model"]["n"] == figures["one_step"]["copy"]["n"]
+    assert figures["rules"]["wraps left"]["rate"] == 1
+    assert set(figures["events"]) == set(report.figures["groups"][0]["moments"])
+
+
+def test_the_command_writes_json_page_card_and_its_page(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "made" / "mine"
+    arguments = ["--model", str(weights), "--device", "cpu", "--out", str(out), "--long", "0"]
     assert main([*arguments, "--write-card"]) == 0
     printed = capsys.readouterr().out
-    figures = json.loads(out.read_text())
-    assert figures["model"] == "mine"
-    assert figures["sha256"] == read_card(path).sha256
-    assert read_card(path).figures == figures
-    assert table(figures) in printed
-    text = (tmp_path / "mine.md").read_text()
-    one = figures["one_step"]["model"]
+    figures = json.loads(out.with_suffix(".json").read_text())
+    assert figures["groups"][0]["long"] is None
+    assert figures["models"]["small<er>"]["sha256"] == read_card(weights).sha256
+    assert tables.summary(figures) in printed
+    assert "<svg" in out.with_suffix(".html").read_text()
+    assert read_card(weights).figures == tables.card_figures(figures, "small<er>")
+    text = weights.with_suffix(".md").read_text()
+    one = figures["groups"][0]["one_step"]["small<er>"]
     assert f"| one step | {one['mean_psnr']:.2f} ± {one['mean_psnr_ci']:.2f} |" in text
-    assert "1,024 windows" in text
-    assert figures["sha256"] in text
-    assert model_card.main(["--model", str(path)]) == 0
-    assert (tmp_path / "mine.md").read_text() == text
+    assert sorted(path.name for path in out.parent.iterdir()) == ["mine.html", "mine.json"]
+    assert tables.main(["--report", str(out.with_suffix(".json"))]) == 0
+    assert "| one step" in capsys.readouterr().out
 
 
 def test_an_unevaluated_model_has_a_page_that_says_so(tmp_path: Path) -> None:
-    path = save_weights(tmp_path, "new", lively_model().state_dict(), SMALL, {})
-    assert "Not evaluated yet" in model_card.page(read_card(path))
-
-
-def test_an_unknown_model_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--model", "v99"]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: there is no model 'v99'")
-    assert error.count("\n") == 1
+    assert "Not evaluated yet" in model_card.page(read_card(write_model(tmp_path, "new")))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--model", "v99"], "there is no model 'v99'"),
+        (["--model", "simulator", "simulator"], "two models are called 'simulator'"),
         (["--device", "tpu"], "device must be"),
         (["--device", "cuda:99"], "'cuda:99' was asked for"),
-        (["--out", "FILE/below.json"], "FILE"),
+        (["--out", "FILE/below"], "FILE"),
+        (["--out", "folder"], "folder.html is a folder"),
     ],
 )
-def test_what_cannot_be_is_told_before_the_work(
+def test_what_cannot_be_is_one_line_before_the_work(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
     message: str,
 ) -> None:
-    def work(*_: Any) -> Any:
+    def work(*_: Any, **__: Any) -> Any:
         raise AssertionError("it began")
 
-    monkeypatch.setattr("mirage_wm.evaluate.evaluate", work)
+    monkeypatch.setattr("mirage_wm.evaluate.measure", work)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "FILE").touch()
-    path = save_weights(tmp_path, "new", lively_model().state_dict(), SMALL, {})
-    assert main(["--model", str(path), *arguments]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert message in error
+    (tmp_path / "folder.html").mkdir()
+    assert main(arguments) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert error[-1].startswith("error: ")
+    assert message in error[-1]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["FILE"]
 
 
-@pytest.mark.parametrize("size", [{"films": -1}, {"future": 0}, {"long_future": 0}, {"batch": 0}])
-def test_sizes_that_cannot_be_are_refused(size: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(size))} must be a whole number of at least"):
-        EvaluateConfig(**size)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        ({"quick": True, "full": True}, "quick and full cannot both be"),
+        ({"model": ()}, "model must be one name at least"),
+        ({"scenes": -3}, "scenes must be a whole number of at least 1, got -3"),
+        ({"seconds": -1}, "seconds must be a whole number of at least 1"),
+        ({"long": -2}, "long must be a whole number of at least 0"),
+        ({"batch": 1.5}, "batch must be a whole number of at least 1"),
+    ],
+)
+def test_wishes_that_cannot_be_are_refused(wish: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        EvaluateConfig(**wish)
+
+
+def test_an_interrupted_evaluation_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(measuring, "told", stop)
+    assert main(["--model", "simulator", "--out", str(tmp_path / "x")]) == 130
+    assert "interrupted: nothing was written" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_game_that_fails_its_own_test_is_no_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As if a check were wrong: the game plays by other rules than the check knows."""
+    step = measuring.Game.step
+
+    def faulty(game: Any, actions: Any) -> Any:
+        before = game.simulator.arenas.copy()
+        shown = step(game, actions)
+        if game.chance == 1:
+            stays_whole(before, game.simulator.arenas)
+        return shown
+
+    monkeypatch.setattr(measuring.Game, "step", faulty)
+    assert main(["--model", "simulator", "--out", str(tmp_path / "x")]) == 1
+    assert "'large splits' in 0 of 2 scenes: the check is wrong" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    assert issubclass(CheckerError, RuntimeError)
+
+
+def test_files_are_written_together_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tmp_path / "a.json", tmp_path / "a.html"
+    write_together({first: "old", second: "old"})
+    write_text = Path.write_text
+
+    def full(path: Path, text: str, **kwargs: Any) -> int:
+        if "html" in path.name:
+            raise OSError(28, "No space left on device")
+        return write_text(path, text, **kwargs)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_together({first: "new", second: "new"})
+    assert (first.read_text(), second.read_text()) == ("old", "old")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_report_that_cannot_be_written_says_so(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str, **kwargs: Any) -> int:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(report, EvaluateConfig(("simulator",), out=tmp_path / "x"))
+
+
+def test_what_is_not_a_number_is_null_in_json() -> None:
+    assert plain({"a": float("nan"), 1: (0.123456789, 2), "b": [float("inf"), True]}) == {
+        "a": None,
+        "1": [0.123457, 2],
+        "b": [None, True],
+    }
+
+
+def test_models_may_be_asked_to_take_steps() -> None:
+    assert parted("v2@2") == ("v2", 2)
+    assert parted("v1") == ("v1", 0)
+    assert parted("runs/a@b/v2.safetensors") == ("runs/a@b/v2.safetensors", 0)
+    assert parted("v2@0") == ("v2@0", 0)
+
+
+def test_sizes_follow_the_device_and_the_wishes() -> None:
+    wishes = EvaluateConfig()
+    assert wishes.sizes(gpu=True) == FULL
+    assert wishes.sizes(gpu=False) == TINY  # As patched.
+    assert EvaluateConfig(full=True).sizes(gpu=False) == FULL
+    assert EvaluateConfig(quick=True).sizes(gpu=True) == TINY
+    changed = EvaluateConfig(full=True, scenes=200, long=0, batch=64).sizes(gpu=True)
+    assert (changed.scenes, changed.long, changed.batch) == (200, 0, 64)
+    assert FULL.scenes >= 400
+    assert FULL.frames() > 50 * QUICK.frames()

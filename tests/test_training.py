@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
+import random
 import signal
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
 from small_models import SMALL, write_model
 
-from mirage_wm import trainer as trainer_module
-from mirage_wm.checkpoint import load_checkpoint, save_checkpoint
+from mirage_wm.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+from mirage_wm.objectives import Dreams, Loss, Objective
 from mirage_wm.schedule import Budget, Schedule, Stage
 from mirage_wm.train import main, train
-from mirage_wm.trainer import TrainConfig, Trainer
+from mirage_wm.train_config import TrainConfig
+from mirage_wm.trainer import Trainer
 from mirage_wm.unet import UNetConfig
 from mirage_wm.weights import load_model, load_tensors
-from mirage_wm.windows import StoreConfig
+from mirage_wm.windows import StoreConfig, Windows
 
 
 @pytest.fixture(autouse=True)
@@ -36,13 +42,14 @@ def config(tmp_path: Path) -> TrainConfig:
         device="cpu",
         batch=8,
         rollout=2,
+        reach=4,
         refresh=3,
         validate_films=0,
         budget=Budget(total_steps=8),
         schedule=Schedule(shares=(0.5, 0.25, 0.25), peak=3e-3, rollout_peak=1e-3, warm_up=2),
         net=SMALL,
         data=StoreConfig(
-            arenas=16, steps=12, chunks=2, table=64, horizons=(1, 2), burn_in=30, threads=1
+            arenas=16, steps=12, chunks=2, table=64, horizons=(1, 4), burn_in=30, threads=1
         ),
     )
 
@@ -72,36 +79,81 @@ def test_the_error_falls_below_that_of_showing_the_last_frame_again(config: Trai
     assert sum(errors[-20:]) < 0.75 * sum(errors[:20])
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(config: TrainConfig) -> None:
+@pytest.mark.parametrize("kind", ["regression", "diffusion"])
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
+    config: TrainConfig, kind: Literal["regression", "diffusion"]
+) -> None:
+    config = replace(config, kind=kind, budget=Budget(total_steps=24))
     whole = train(config)
-    part = replace(config, out=config.out / "parts", budget=Budget(total_steps=8, steps=5))
-    assert train(part).step == 5
-    resumed = train(replace(part, resume=True, budget=Budget(total_steps=8)))
-    assert whole.step == resumed.step == 8
+    # Steps 18 and 20 are in the midst of dreams, of a diffusion model 19, 21 and 23 are too.
+    part = replace(config, out=config.out / "parts", budget=Budget(total_steps=24, steps=9))
+    assert train(part).step == 9
+    part = replace(part, resume=True, budget=Budget(total_steps=24, steps=10))
+    assert 19 < train(part).step < 23
+    resumed = train(replace(part, budget=Budget(total_steps=24)))
+    assert whole.step == resumed.step == 24
     wanted, got = states(whole), states(resumed)
     assert wanted.keys() == got.keys()
     for name, value in wanted.items():
         assert torch.equal(value, got[name]), name
 
 
+TINY = (
+    "--device cpu --batch 8 --rollout 2 --reach 4 --refresh 3 --validate-films 0 --save-seconds 0 "
+    "--schedule.shares 0.4 0.2 0.4 --net.widths 8 8 --net.blocks 1 --net.embedding 8 "
+    "--data.arenas 16 --data.steps 12 --data.chunks 2 --data.table 64 --data.horizons 1 4 "
+    "--data.burn-in 0 --data.threads 1"
+).split()
+
+
+def test_a_run_killed_at_random_moments_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
+    total = 40
+
+    def command(out: Path, steps: int) -> list[str]:
+        given = [*TINY, "--out", str(out), "--resume", "--budget.total-steps", str(steps)]
+        return [sys.executable, "-m", "mirage_wm.train", "v2", *given]
+
+    rng, out, kills = random.Random(), tmp_path / "killed", 0
+    while kills < 2:
+        begun = time.monotonic()
+        process = subprocess.Popen(command(out, total), stderr=subprocess.PIPE)
+        before = sorted(out.glob("checkpoint-*"))
+        while sorted(out.glob("checkpoint-*")) == before and process.poll() is None:
+            time.sleep(0.01)  # until it has begun to save
+            assert time.monotonic() - begun < 60
+        time.sleep(rng.uniform(0, 0.3))
+        process.kill()
+        process.communicate()
+        kills += 1
+    subprocess.run(command(out, total), check=True, capture_output=True)
+    whole = tmp_path / "whole"
+    subprocess.run(command(whole, total), check=True, capture_output=True)
+    got, wanted = load_checkpoint(out), load_checkpoint(whole)
+    assert got["step"] == wanted["step"] == total
+    for part in ("model", "average"):
+        for name, tensor in wanted[part].items():
+            assert torch.equal(tensor, got[part][name]), (part, name)
+
+
 def test_a_run_goes_through_its_stages(
     config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stages: list[str] = []
+    single, along = Objective.single, Objective.along
 
-    def spy(name: str) -> None:
-        original = getattr(trainer_module, name)
+    def single_step(self: Objective, windows: Windows, stage: Stage) -> Loss:
+        stages.append(stage.value)
+        return single(self, windows, stage)
 
-        def called(*args: Any) -> Any:
-            stages.append(args[2].value if name == "single_step_loss" else f"{args[2]} frames")
-            return original(*args)
+    def dream(self: Objective, dreams: Dreams, windows: Windows) -> Loss:
+        stages.append(f"dream from {dreams.tick}")
+        return along(self, dreams, windows)
 
-        monkeypatch.setattr(trainer_module, name, called)
-
-    spy("single_step_loss")
-    spy("rollout_loss")
-    train(config)
-    assert stages == ["mse"] * 4 + ["log-mse"] * 2 + ["2 frames"] * 2
+    monkeypatch.setattr(Objective, "single", single_step)
+    monkeypatch.setattr(Objective, "along", dream)
+    train(replace(config, budget=Budget(total_steps=12)))
+    dreams = ["dream from 0", "dream from 2", "dream from 0"]
+    assert stages == ["mse"] * 6 + ["log-mse"] * 3 + dreams
 
 
 def test_the_weights_of_a_run_are_the_averaged_ones_and_can_be_loaded(config: TrainConfig) -> None:
@@ -122,7 +174,7 @@ def test_a_run_can_start_from_given_weights_of_the_same_net(
 ) -> None:
     path = write_model(tmp_path)
     other = replace(config, start=str(path), net=UNetConfig(widths=(8, 24), blocks=1, embedding=8))
-    with pytest.raises(ValueError, match=r"has a net of .* change --net"):
+    with pytest.raises(ValueError, match=r"with a net of .* change --kind and --net"):
         Trainer(other)
     begun = Trainer(replace(config, start=str(path), net=SMALL))
     begun.store.close()
@@ -138,8 +190,8 @@ def test_a_signal_ends_a_run_with_a_checkpoint(config: TrainConfig, number: int)
     timer.start()
     trainer = train(replace(config, budget=Budget(total_minutes=10.0)))
     assert 0 < trainer.step
-    assert load_checkpoint(trainer.checkpoint)["step"] == trainer.step
-    assert load_checkpoint(trainer.checkpoint)["progress"] < 0.5
+    assert load_checkpoint(trainer.config.out)["step"] == trainer.step
+    assert load_checkpoint(trainer.config.out)["progress"] < 0.5
     assert signal.getsignal(number) is before
 
 
@@ -160,19 +212,63 @@ def test_an_existing_run_is_neither_overwritten_nor_gone_on_with_by_another_net(
     with pytest.raises(ValueError, match="holds a run already: go on with it by --resume"):
         train(config)
     other = replace(config, resume=True, net=UNetConfig(widths=(8, 8), blocks=1, embedding=8))
-    with pytest.raises(ValueError, match=r"the checkpoint has a net of .*another --out"):
+    with pytest.raises(ValueError, match=r"the checkpoint in .* is of .*another --out"):
         train(other)
 
 
-def test_a_checkpoint_is_whole_or_it_is_the_one_before(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.pt"
-    save_checkpoint(path, {"step": 1, "parts": [torch.ones(2), "text"]})
+def test_a_checkpoint_is_whole_or_it_is_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not has_checkpoint(tmp_path)
+    with pytest.raises(ValueError, match="there is no whole checkpoint in"):
+        load_checkpoint(tmp_path)
+    save_checkpoint(tmp_path, 1, {"step": 1, "parts": [torch.ones(2), "text"]})
     with pytest.raises(Exception, match="pickle"):
-        save_checkpoint(path, {"step": 2, "broken": lambda: None})
-    assert load_checkpoint(path)["step"] == 1
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ValueError, match="not a whole checkpoint"):
-        load_checkpoint(path)
+        save_checkpoint(tmp_path, 2, {"step": 2, "broken": lambda: None})
+    assert load_checkpoint(tmp_path)["step"] == 1
+    monkeypatch.setattr("mirage_wm.checkpoint.PART", 1000)
+    paths = save_checkpoint(tmp_path, 3, {"step": 3, "parts": torch.ones(1000)})
+    assert len(paths) > 3
+    assert all(path.stat().st_size <= 1000 for path in paths)
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+    assert load_checkpoint(tmp_path)["parts"].sum() == 1000
+    paths[1].write_bytes(b"x" + paths[1].read_bytes()[1:])
+    with pytest.raises(ValueError, match=r"step 3 in .* was changed or cut short: its hash"):
+        load_checkpoint(tmp_path)
+    paths[0].unlink()
+    assert not has_checkpoint(tmp_path)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_checkpoint(tmp_path, 1, {"step": 1})
+    before = sorted(tmp_path.iterdir())
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mirage_wm.checkpoint.os.fsync", full)
+    with pytest.raises(ValueError, match=r"cannot write the checkpoint of step 2 .*No space left"):
+        save_checkpoint(tmp_path, 2, {"step": 2})
+    assert sorted(tmp_path.iterdir()) == before
+    assert load_checkpoint(tmp_path)["step"] == 1
+
+
+def test_numbers_that_are_none_are_neither_saved_nor_gone_on_from(config: TrainConfig) -> None:
+    trainer = train(replace(config, budget=Budget(total_steps=2)))
+    trainer.store.close()
+    with torch.no_grad():
+        next(trainer.model.parameters()).fill_(float("nan"))
+    before = sorted(config.out.iterdir())
+    with pytest.raises(FloatingPointError, match="the weights are not finite at step 2"):
+        trainer.save()
+    assert sorted(config.out.iterdir()) == before
+    state = load_checkpoint(config.out)
+    state["model"]["unet.stem.weight"][0, 0, 0, 0] = float("inf")
+    save_checkpoint(config.out, 3, state)
+    with pytest.raises(ValueError, match=r"state.model.unet.stem.weight is not finite"):
+        train(replace(config, resume=True))
 
 
 def test_the_learning_rate_warms_up_falls_and_starts_anew_for_rollouts() -> None:
@@ -222,12 +318,7 @@ def test_budgets_that_cannot_be_are_refused(changes: dict[str, Any], message: st
 def test_the_command_trains_and_tells_what_went_wrong(
     config: TrainConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = (
-        f"--out {config.out} --device cpu --batch 4 --rollout 2 --validate-films 0 "
-        "--budget.total-steps 3 --net.widths 8 8 --net.blocks 1 --net.embedding 8 "
-        "--data.arenas 8 --data.steps 12 --data.chunks 1 --data.table 16 --data.horizons 1 2 "
-        "--data.burn-in 0 --data.threads 1"
-    ).split()
+    arguments = [*TINY, "--out", str(config.out), "--budget.total-steps", "3"]
     assert main(arguments) == 0
     assert "3 steps, 100.0% of the run" in capsys.readouterr().out
     assert main(arguments) == 2
@@ -243,7 +334,8 @@ def test_the_command_trains_and_tells_what_went_wrong(
         ({"batch": 1}, "batch must be at least 2, got 1"),
         ({"refresh": 0}, "refresh must be at least 1, got 0"),
         ({"name": "a/b"}, "name must be that of a file, such as v1, got 'a/b'"),
-        ({"rollout": 3}, "rollouts of 3 frames need --data.horizons 1 3"),
+        ({"reach": 3}, "dreams of 3 frames need --data.horizons 1 3"),
+        ({"batch": 6}, "batch must be a multiple of 4, got 6"),
     ],
 )
 def test_runs_that_cannot_be_are_refused_before_they_begin(

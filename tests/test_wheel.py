@@ -134,6 +134,13 @@ def test_the_wheel_carries_the_weights(names):
     assert {f"mirage_wm/weights/{path.name}" for path in files} <= set(names)
 
 
+def test_the_wheel_carries_what_an_evaluation_needs(names):
+    folder = ROOT / "mirage_wm" / "evaluation"
+    files = [*folder.glob("page/templates/*"), folder / "keys.safetensors"]
+    assert len(files) > 9
+    assert {str(path.relative_to(ROOT)) for path in files} <= set(names)
+
+
 def test_the_wheel_carries_the_licence_and_asks_for_two_packages_only(wheel, names):
     (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]
     assert any(name.endswith("LICENSE") for name in names)

@@ -7,16 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from device_worlds import NativeWorld
 from numpy.typing import NDArray
 
 from mirage_env.arena import ARENA_DTYPE
 from mirage_env.rules import UNIT, Rules, tuning
 from mirage_env.simulator import Simulator, SimulatorConfig
 from mirage_wm.behaviours import Behaviour, Behaviours, aimed_actions
-from mirage_wm.held_out import films, films_by_event
+from mirage_wm.fields import Fields
+from mirage_wm.held_out import films
 from mirage_wm.recorder import Chunk, Event, Recorder
 from mirage_wm.rewards import REWARDS
 from mirage_wm.seeds import HELD_OUT, arena_seeds
+from mirage_wm.simulators import FOREVER, make_simulator
 from mirage_wm.windows import EVENT_WEIGHTS, StoreConfig, Windows, WindowStore, window_weights
 
 ARENA, EPISODE, TICK, ACTION = range(4)
@@ -62,11 +65,13 @@ class Diary(Simulator):
         raise NotImplementedError
 
 
-def diary(num_envs: int, threads: int) -> Diary:
+def diary(num_envs: int, threads: int, rules: Any = None) -> Diary:
     return Diary(SimulatorConfig(np.array([tuning(Rules())] * num_envs, np.int32)))
 
 
-CONFIG = StoreConfig(arenas=12, steps=24, chunks=3, table=256, burn_in=0, threads=1)
+CONFIG = StoreConfig(
+    arenas=12, steps=24, chunks=3, table=256, horizons=(1, 4), burn_in=0, threads=1
+)
 
 
 def make_store(seed: int = 5) -> WindowStore:
@@ -113,22 +118,23 @@ def test_windows_begin_with_the_first_frame_of_an_episode_too(store: WindowStore
 
 def test_weights_of_a_history_written_by_hand() -> None:
     # One arena, twelve steps: an episode begins at 2, a wave comes at 8, another begins at 10.
-    begun, events = np.zeros((12, 1), bool), np.zeros((12, 1), np.uint8)
-    begun[[2, 10]], events[[2, 10]] = True, Event.BEGIN
-    events[8] = Event.WAVE
+    begun, events = torch.zeros(12, 1).bool(), torch.zeros(12, 1, dtype=torch.uint8)
+    begun[[2, 10]], events[[2, 10]] = True, int(Event.BEGIN)
+    events[8] = int(Event.WAVE)
     wave, begin = EVENT_WEIGHTS[Event.WAVE], EVENT_WEIGHTS[Event.BEGIN]
     # Windows of 3 + 1 frames: those from 0, 1, 7 and 8 reach over a beginning.
     weights = window_weights(begun, events, context=3, k=1)
     assert weights[:, 0].tolist() == [0, 0, begin, wave, wave, wave, wave, 0, 0]
     # The wave's weight holds from two ticks before it to two after; the target of window 2 is 5.
-    weights = window_weights(begun, np.where(events == Event.BEGIN, 0, events), context=3, k=1)
+    only_the_wave = torch.where(events == int(Event.BEGIN), 0, events)
+    weights = window_weights(begun, only_the_wave, context=3, k=1)
     assert weights[:, 0].tolist() == [0, 0, 1, wave, wave, wave, wave, 0, 0]
 
 
 def test_chunks_shorter_than_a_window_are_refused() -> None:
-    nothing = np.zeros((6, 1), np.uint8)
+    nothing = torch.zeros(6, 1, dtype=torch.uint8)
     with pytest.raises(ValueError, match="a window has 8 frames and a chunk 6"):
-        window_weights(nothing.astype(bool), nothing, context=4, k=4)
+        window_weights(nothing.bool(), nothing, context=4, k=4)
 
 
 def test_windows_are_drawn_as_often_as_their_weights_say() -> None:
@@ -136,8 +142,9 @@ def test_windows_are_drawn_as_often_as_their_weights_say() -> None:
     store.start()
     chunk = Chunk.empty(CONFIG.steps, CONFIG.arenas)
     Recorder(CONFIG.arenas, 5, simulator=diary).record(chunk)  # the store's first chunk
-    weights = window_weights(chunk.begun, chunk.events, 4, 1).ravel()
-    drawn = np.bincount(store._ring["table1"][0].numpy(), minlength=weights.size)[: weights.size]
+    begun, events = torch.from_numpy(chunk.begun), torch.from_numpy(chunk.events)
+    weights = window_weights(begun, events, 4, 1).ravel().numpy()
+    drawn = np.bincount(store._tables[1][0].numpy(), minlength=weights.size)
     store.close()
     assert drawn.sum() == CONFIG.table
     assert (drawn[weights == 0] == 0).all()
@@ -192,7 +199,7 @@ def test_a_failure_while_playing_reaches_the_training() -> None:
         def draw(self, frames: NDArray[np.uint8]) -> None:
             raise OSError("out of ink")
 
-    def broken(num_envs: int, threads: int) -> Broken:
+    def broken(num_envs: int, threads: int, rules: Any = None) -> Broken:
         return Broken(SimulatorConfig(np.array([tuning(Rules())] * num_envs, np.int32)))
 
     store = WindowStore(Recorder(12, 0, simulator=broken), CONFIG, "cpu", 0)
@@ -235,19 +242,10 @@ def test_the_real_game_is_recorded_with_all_its_events() -> None:
     assert lives >= {1, 2, 3}
 
 
-def test_held_out_films_show_what_they_were_chosen_for() -> None:
-    shown = films_by_event(8, threads=1)
-    assert set(shown) == {Event(0), *Event} - {Event.BEGIN}
-    for event, points in ((Event.LARGE, 20), (Event.MEDIUM, 50), (Event.SMALL, 100)):
-        assert shown[event].frames.shape == (8, 5, 64, 64, 3)
-        told = np.array(REWARDS)[shown[event].rewards[:, -1].numpy()]
-        assert (told >= points).all()
-    assert shown[Event.END].terminated[:, -1].all()
-    assert not shown[Event(0)].rewards[:, -1].any()
-    plain = films(24, 3, threads=1)
+def test_held_out_films_are_of_one_episode_each_and_differ() -> None:
+    plain = films(24, 3)
     assert plain.frames.shape[1:] == (7, 64, 64, 3)
     assert plain.actions.shape[1:] == (6,)
-    assert not plain.terminated[:, :-1].any()
     assert len(np.unique(plain.frames.numpy().reshape(len(plain.frames), -1), axis=0)) > 12
 
 
@@ -268,29 +266,101 @@ def scene(rock: tuple[float, float], heading: int = 0) -> Any:
 def test_the_hunter_turns_to_the_nearest_rock_and_shoots(
     rock: tuple[float, float], action: int
 ) -> None:
-    pressed = aimed_actions(scene(rock), np.array([Behaviour.HUNTER]))
+    pressed = aimed_actions(Fields(scene(rock)), torch.tensor([Behaviour.HUNTER]))
     assert pressed.tolist() == [action]
 
 
 def test_the_fleeing_turn_away_and_thrust() -> None:
-    pressed = aimed_actions(scene((-20, 0)), np.array([Behaviour.FLEEING]))
-    assert pressed.tolist() == [2]
-    assert aimed_actions(scene((0, 20)), np.array([Behaviour.FLEEING]))[0] // 4 == 1
+    fleeing = torch.tensor([Behaviour.FLEEING])
+    assert aimed_actions(Fields(scene((-20, 0))), fleeing).tolist() == [2]
+    assert aimed_actions(Fields(scene((0, 20))), fleeing)[0] // 4 == 1
 
 
 def test_players_press_the_same_keys_for_the_same_seed() -> None:
-    arenas = np.concatenate([scene((20, 0)), scene((-20, 3))] * 8)
+    arenas = Fields(np.concatenate([scene((20, 0)), scene((-20, 3))] * 8))
 
-    def keys(players: Behaviours, ticks: int) -> list[list[int]]:
-        return [players.act(arenas).tolist() for _ in range(ticks)]
+    def players(first: int) -> Behaviours:
+        return Behaviours(torch.arange(first, first + 16))
 
-    players = Behaviours(16, seed=1)
-    first = keys(players, 50)
-    assert first == keys(Behaviours(16, seed=1), 50)
-    assert first != keys(Behaviours(16, seed=2), 50)
+    def keys(some: Behaviours, ticks: int) -> list[list[int]]:
+        return [some.act(arenas).tolist() for _ in range(ticks)]
+
+    some = players(100)
+    first = keys(some, 50)
+    assert first == keys(players(100), 50)
+    assert first != keys(players(200), 50)
     assert {action for row in first for action in row} == set(range(12))
-    state = players.state_dict()
-    later = keys(players, 50)
-    other = Behaviours(16, seed=3)
+    state = some.state_dict()
+    later = keys(some, 50)
+    other = players(100)
     other.load_state_dict(state)
     assert keys(other, 50) == later
+
+
+def test_what_an_arena_plays_does_not_depend_on_the_others() -> None:
+    def chunk(first: int, arenas: int) -> Chunk:
+        recorder, recorded = Recorder(arenas, first, burn_in=40, threads=1), Chunk.empty(12, arenas)
+        recorder.record(recorded)
+        return recorded
+
+    many, few = chunk(10, 8), chunk(13, 2)
+    for name in ("frames", "actions", "rewards", "terminated", "begun", "events"):
+        assert np.array_equal(getattr(many, name)[:, 3:5], getattr(few, name)), name
+
+
+def test_the_fields_of_arenas_are_their_memory() -> None:
+    arenas = np.zeros(3, ARENA_DTYPE)
+    rng = np.random.default_rng(0)
+    arenas.view(np.uint8)[:] = rng.integers(0, 256, arenas.nbytes, dtype=np.uint8)
+    fields = Fields(arenas)
+    for name in ARENA_DTYPE.names or ():
+        got = fields[name].numpy()
+        assert got.shape == arenas[name].shape, name
+        assert np.array_equal(got.view(arenas[name].dtype), arenas[name]), name
+        fields[name][:] = 1
+        assert (arenas[name] == 1).all(), name
+
+
+def test_a_device_that_plays_gives_the_windows_that_the_host_gives() -> None:
+    config = StoreConfig(
+        arenas=24, steps=16, chunks=2, table=64, horizons=(1, 4), burn_in=30, threads=1
+    )
+
+    def windows(simulator: Any) -> list[torch.Tensor]:
+        recorder = Recorder(24, 7, burn_in=30, threads=1, simulator=simulator)
+        store = WindowStore(recorder, config, "cpu", 7)
+        assert recorder.on_device is (simulator is not make_simulator)
+        store.start()
+        drawn = []
+        for step in range(4):
+            drawn += [*store.sample(32, 1), *store.sample(32, 4)]
+            if step == 1:
+                state = store.state_dict()
+            store.advance()
+        store.close()
+        again = WindowStore(Recorder(24, 7, threads=1, simulator=simulator), config, "cpu", 7)
+        again.load_state_dict(state)
+        again.start()
+        again.advance()
+        resumed = [*again.sample(32, 1), *again.sample(32, 4)]
+        again.close()
+        assert all(torch.equal(a, b) for a, b in zip(resumed, drawn[20:30], strict=True))
+        return drawn
+
+    device = windows(lambda arenas, threads, rules: NativeWorld(arenas, rules, FOREVER))
+    for one, other in zip(windows(make_simulator), device, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_in_training_waves_are_announced_more_often_than_in_play() -> None:
+    def announced(purpose: Any, seed: int) -> int:
+        recorder = Recorder(128, seed, purpose, burn_in=300, threads=1)
+        chunk, found = Chunk.empty(64, 128), 0
+        for _ in range(4):
+            recorder.record(chunk)
+            found += int((chunk.events & int(Event.WAVE) != 0).sum())
+            # What does not follow from the frame before it is never an announcement.
+            assert (chunk.events[chunk.begun] & int(Event.WAVE) == 0).all()
+        return found
+
+    assert announced("training", 3) > 2 * announced("evaluation", HELD_OUT + 3) > 0

@@ -1,0 +1,114 @@
+"""A report: the figures as JSON, and a page that shows them, written together or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mirage_env.rules import RULES_VERSION
+from mirage_wm.evaluation.measure import Measured, Sizes
+from mirage_wm.scores import BEST_PSNR
+from mirage_wm.seeds import HELD_OUT
+
+__all__ = ["SCHEMA", "Report", "probe", "write_together"]
+
+SCHEMA = 1
+"""Raised when what is in the JSON changes its place or its meaning."""
+
+
+@dataclass
+class Report:
+    """Figures and pictures of some models.
+
+    Attributes:
+        figures: What the JSON holds: plain numbers, strings, lists and dicts.
+        groups: Of the models by the rules they learned, with their pictures.
+    """
+
+    figures: dict[str, Any]
+    groups: list[Measured]
+
+    @classmethod
+    def of(
+        cls,
+        groups: Sequence[Measured],
+        models: Mapping[str, dict[str, Any]],
+        sizes: Sizes,
+        seconds: float,
+        gpu: bool,
+    ) -> Report:
+        """Put a report together.
+
+        Args:
+            groups: As measured.
+            models: What is known of each model.
+            sizes: How much was measured.
+            seconds: How long it took.
+            gpu: Whether the models ran on a GPU.
+        """
+        figures = {
+            "schema": SCHEMA,
+            "date": datetime.now(UTC).date().isoformat(),
+            "device": torch.cuda.get_device_name() if gpu else "CPU",
+            "torch": torch.__version__,
+            "seconds": round(seconds, 1),
+            "rules_version": RULES_VERSION,
+            "first_seed": HELD_OUT,
+            "best_psnr": BEST_PSNR,
+            "sizes": asdict(sizes),
+            "models": dict(models),
+            "groups": [group.figures for group in groups],
+        }
+        return cls(plain(figures), list(groups))
+
+    def json(self) -> str:
+        """Return the figures as JSON."""
+        return json.dumps(self.figures, indent=1, allow_nan=False) + "\n"
+
+
+def plain(figures: Any) -> Any:
+    """Return figures as JSON has them: numbers rounded to six digits, null for not a number."""
+    if isinstance(figures, Mapping):
+        return {str(name): plain(part) for name, part in figures.items()}
+    if isinstance(figures, (list, tuple)):
+        return [plain(part) for part in figures]
+    if isinstance(figures, float):
+        return float(f"{figures:.6g}") if math.isfinite(figures) else None
+    return figures
+
+
+def probe(path: Path) -> None:
+    """Raise `OSError` if a file cannot be written at `path`; what is there is left alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, and a file is to be written there")
+    part = path.with_name(path.name + ".part")
+    part.touch()
+    part.unlink()
+
+
+def write_together(texts: Mapping[Path, str]) -> None:
+    """Write some files, each whole; none of them if one cannot be.
+
+    Raises:
+        OSError: If one cannot be written, such as for a full disk.
+    """
+    written = {path: path.with_name(path.name + ".part") for path in texts}
+    try:
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            written[path].write_text(text, encoding="utf-8")
+    except BaseException:
+        for part in written.values():
+            part.unlink(missing_ok=True)
+        raise
+    for path, part in written.items():
+        os.replace(part, path)

@@ -1,0 +1,149 @@
+"""What training blames a model for, and what it does not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_models import lively_diffusion, lively_model
+
+from mirage_wm.frame_model import CONTEXT_NOISE, Errors, to_context
+from mirage_wm.objectives import NOISED, Objective
+from mirage_wm.recorder import Event
+from mirage_wm.regression import Regression
+from mirage_wm.schedule import Stage
+from mirage_wm.unet import UNetConfig
+from mirage_wm.windows import Windows
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def flat_windows(n: int, future: int, level: int = 128) -> Windows:
+    """Return windows in which nothing is to be seen and nothing happens."""
+    return Windows(
+        torch.full((n, 4 + future, 64, 64, 3), level, dtype=torch.uint8),
+        torch.zeros(n, 3 + future).long(),
+        torch.zeros(n, future).long(),
+        torch.zeros(n, future).bool(),
+        torch.zeros(n, future, dtype=torch.uint8),
+    )
+
+
+class Constant(Regression):
+    """Predicts one level everywhere, another at each call, whatever it sees."""
+
+    def __init__(self) -> None:
+        super().__init__(UNetConfig(widths=(8, 8), blocks=1, embedding=8))
+        self.levels = torch.nn.Parameter(torch.full((6,), 0.5))
+        self.calls = 0
+
+    def errors(self, *given: torch.Tensor) -> Errors:
+        level, n = self.levels[self.calls], len(given[0])
+        self.calls += 1
+        frame = level.expand(n, 3, 64, 64)
+        pixels = (frame - to_context(given[3][:, None])).square().mean((1, 2, 3))
+        return Errors(pixels, torch.zeros(n), frame)
+
+
+@pytest.mark.parametrize(
+    ("far_off", "surprised", "learns"),
+    [(False, False, True), (True, False, False), (False, True, False)],
+)
+def test_dreams_learn_nothing_after_what_could_not_be_foretold(
+    far_off: bool, surprised: bool, learns: bool
+) -> None:
+    films, model = flat_windows(2, 6), Constant()
+    if far_off:
+        films.frames[:, 4] = 0
+    if surprised:
+        films.events[:, 0] = int(Event.WAVE)
+    objective = Objective(model, generator(), unroll=3)
+    dreams = objective.begin(films, 0)
+    for _ in range(2):
+        objective.along(dreams, flat_windows(2, 1)).total.backward()
+    assert dreams.over
+    assert model.calls == 6
+    gradient = model.levels.grad
+    assert gradient is not None
+    assert gradient[0] != 0
+    assert [bool(g != 0) for g in gradient[[1, 2, 4, 5]]] == [learns] * 4
+    assert bool(dreams.gate.all()) is learns
+
+
+def test_a_split_is_a_surprise_where_rocks_split_at_random() -> None:
+    for random_splits in (False, True):
+        films = flat_windows(2, 2)
+        films.events[0, 0] = int(Event.LARGE)
+        objective = Objective(Constant(), generator(), unroll=1, random_splits=random_splits)
+        dreams = objective.begin(films, 0)
+        objective.along(dreams, flat_windows(2, 1))
+        assert dreams.gate.tolist() == [0.0 if random_splits else 1.0, 1.0]
+
+
+def test_dreams_see_their_own_frames_and_the_films_keys() -> None:
+    seen: list[torch.Tensor] = []
+
+    class Watched(Constant):
+        def errors(self, *given: torch.Tensor) -> Errors:
+            seen.append(given[0][:2].detach()), seen.append(given[2][:2])
+            return super().errors(*given)
+
+    films, model = flat_windows(2, 4), Watched()
+    films.actions[:] = torch.arange(7)
+    with torch.no_grad():
+        model.levels[:] = torch.tensor([0.1, 0.2, 0.3, 0.4, 0, 0])
+    objective = Objective(model, generator(), unroll=2)
+    dreams = objective.begin(films, 0)
+    while not dreams.over:
+        objective.along(dreams, flat_windows(2, 1))
+    contexts, actions = seen[0::2], seen[1::2]
+    assert [a[0].tolist() for a in actions] == [list(range(t, t + 4)) for t in range(4)]
+    shown = [(c[0, ::3, 0, 0] * 255).round().int().tolist() for c in contexts]
+    assert shown == [[128] * 4, [128] * 3 + [26], [128, 128, 26, 51], [128, 26, 51, 76]]
+    with pytest.raises(ValueError, match="as many windows as dreams are wanted, 2, got 4"):
+        objective.along(objective.begin(films, 0), flat_windows(4, 1))
+
+
+def test_two_of_eight_contexts_are_noised_and_the_model_is_told_how_much() -> None:
+    told_levels: list[torch.Tensor] = []
+    spread: list[torch.Tensor] = []
+
+    class Watched(Constant):
+        def errors(self, *given: torch.Tensor) -> Errors:
+            spread.append(given[0].std((1, 2, 3)))
+            told_levels.append(given[1])
+            return super().errors(*given)
+
+    model = Watched()
+    object.__setattr__(model.config, "context_noise", True)
+    Objective(model, generator()).single(flat_windows(32, 1), Stage.MSE)
+    (told,), (std,) = told_levels, spread
+    assert [i % 8 in NOISED for i in range(32)] == (told > 0).tolist()
+    assert told.max() <= CONTEXT_NOISE
+    torch.testing.assert_close(std, told, atol=2e-3, rtol=0)
+    assert (std[told == 0] == 0).all()
+
+
+@pytest.mark.parametrize("make", [lively_model, lively_diffusion])
+def test_every_stage_gives_every_layer_a_gradient(make: type) -> None:
+    model = make(UNetConfig(widths=(8, 8), blocks=1, embedding=8, context_noise=True)).train()
+    objective = Objective(model, generator(), unroll=2)
+    windows, films = flat_windows(8, 1), flat_windows(8, 2)
+    for stage in Stage:
+        model.zero_grad()
+        if stage is Stage.ROLLOUTS:
+            loss = objective.along(objective.begin(films, 1), windows)
+        else:
+            loss = objective.single(windows, stage)
+        loss.total.backward()
+        assert loss.error > 0
+        assert not loss.error.requires_grad
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().sum() > 0, name
