@@ -1,9 +1,8 @@
 """Measure dreams on play that no model was trained on, beside each other and the game itself.
 
-    mirage evaluate --model v1
+Example: mirage evaluate --model v1
 
-    # A few minutes on a CPU, of several models; where to write OUT.json and OUT.html
-    mirage evaluate --model v1 runs/mine/mine.safetensors --quick --out runs/comparison
+Example: mirage evaluate --model v1 runs/mine/mine.safetensors --quick --out runs/comparison
 
 How like the game a dream is frame by frame, and how like it could be (the ceiling); which rules it
 keeps; whether it does what the keys say; what has become of it after ten seconds and ten minutes.
@@ -14,14 +13,14 @@ is the default.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mirage_env.errors import BackendUnavailableError, import_extra
+from mirage_env.command_line import ended, parsed
+from mirage_env.errors import import_extra
 from mirage_env.rules import Rules
 
 for _module in ("torch", "safetensors", "tqdm", "PIL"):  # Says so clearly where one is missing.
@@ -173,28 +172,20 @@ def parted(model: str) -> tuple[str, int]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Evaluate from the command line; return the exit code.
+    """Evaluate from the command line; return the exit code."""
 
-    0 done, 1 a check of the rules is wrong, 2 what was asked for cannot be, 130 interrupted.
-    """
-    tyro = import_extra("tyro", "wm", "the command line")
-    try:
-        config = tyro.cli(EvaluateConfig, args=argv, description=__doc__)
+    def work() -> None:
+        config = parsed(EvaluateConfig, argv, "mirage evaluate", description=__doc__)
         for path in targets(config):  # Before the work, if it cannot be.
             probe(path)
-        report = evaluate(config)
+        try:
+            report = evaluate(config)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("nothing was written") from None
         print(summary(report.figures))
         write(report, config)
-    except (ValueError, OSError, BackendUnavailableError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except CheckerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        return 130
-    return 0
+
+    return ended(work, CheckerError)
 
 
 def targets(config: EvaluateConfig) -> list[Path]:

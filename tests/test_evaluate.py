@@ -311,9 +311,9 @@ def test_what_cannot_be_is_one_line_before_the_work(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "FILE").touch()
     (tmp_path / "folder.html").mkdir()
-    assert main(arguments) == 2
+    assert main(arguments) == 1
     error = capsys.readouterr().err.strip().splitlines()
-    assert error[-1].startswith("error: ")
+    assert error[-1].startswith("mirage: ")
     assert message in error[-1]
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["FILE"]
 

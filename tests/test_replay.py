@@ -213,7 +213,7 @@ def test_a_file_is_read_back_and_its_folder_is_made(game, tmp_path):
 TEXT = Replay.of(keys(60), seed=7, rules=Rules(cooldown=5)).to_json()
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(TEXT) - 1), st.characters(codec="latin-1"))
 def test_a_changed_letter_is_noticed_or_changes_nothing(place, letter):
     text = TEXT[:place] + letter + TEXT[place + 1 :]
@@ -233,7 +233,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(sorted(KINDS)), json_values)
 def test_any_value_in_any_field_is_a_replay_or_refused(name, value):
     text = pack({**unpack(TEXT), name: value})
@@ -241,7 +241,7 @@ def test_any_value_in_any_field_is_a_replay_or_refused(name, value):
         assert Replay.from_json(text).to_json() == text
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(json_values | st.binary().map(lambda b: b.decode("latin-1")))
 def test_any_other_text_is_no_replay(value):
     text = value if isinstance(value, str) else json.dumps(value)

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulators import sticky_actions
 
@@ -47,6 +47,7 @@ def test_what_was_played_on_in_the_dream_after_the_game_is_left_out():
     replay.check()
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=40).map(lambda b: bytes(x % 12 for x in b)))
 def test_a_replay_goes_to_a_link_and_back(done):
     replay = from_link(link(done))
@@ -90,6 +91,7 @@ def test_each_fault_of_a_link_is_named(text, reason):
         from_link(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_in_the_place_of_a_recording_is_a_game_or_refused(text):
     with suppress(ReplayError):

@@ -321,10 +321,10 @@ def test_the_command_trains_and_tells_what_went_wrong(
     arguments = [*TINY, "--out", str(config.out), "--budget.total-steps", "3"]
     assert main(arguments) == 0
     assert "3 steps, 100.0% of the run" in capsys.readouterr().out
-    assert main(arguments) == 2
+    assert main(arguments) == 1
     assert "holds a run already" in capsys.readouterr().err
     if not torch.cuda.is_available():
-        assert main([*arguments, "--resume", "--device", "cuda"]) == 2
+        assert main([*arguments, "--resume", "--device", "cuda"]) == 1
         assert "PyTorch finds 0 CUDA devices here" in capsys.readouterr().err
 
 

@@ -81,8 +81,7 @@ class ReplaySettings:
     replay: str
     """A .replay file, or a share link from the browser (in quotes)."""
     out: Path | None = None
-    """Write it instead of opening a window: as a video (.mp4, .gif), as pictures side by side
-    (.png), or as a .replay file."""
+    """Write it: a video (.mp4, .gif), pictures side by side (.png), or a .replay file."""
     size: int = 512
     """Width of the arena, 64 to 1024 pixels."""
     pictures: int = 8
