@@ -22,7 +22,7 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,8 +83,6 @@ class Config:
     """Minutes of learning between two measurements in the game."""
     episodes: int = 512
     """Episodes of a measurement."""
-    target: float = 24_700.0
-    """Mean score to beat: that of a scripted player which aims and never moves."""
     agent: AgentConfig = field(default_factory=AgentConfig)
 
 
@@ -189,6 +187,7 @@ class Learner:
             device: Where everything is.
         """
         torch.manual_seed(config.seed)
+        torch.backends.cudnn.benchmark = True  # all batches have the same two sizes
         self.config, self.device = config, torch.device(device)
         self.envs = RecordEpisodeStatistics(envs)
         self.agent = Agent(config.agent).to(self.device).to(memory_format=torch.channels_last)  # pyright: ignore
@@ -209,6 +208,8 @@ class Learner:
         self._seen, _ = self.envs.reset(seed=config.seed * 2**32)
         self._over = torch.zeros(n, dtype=torch.bool, **like)
         self.steps, self.seconds = 0, 0.0
+        if config.compiled:
+            self._compile()
 
     @property
     def _on_gpu(self) -> bool:
@@ -257,6 +258,16 @@ class Learner:
                 nn.utils.clip_grad_norm_(self.agent.parameters(), self.config.most_gradient)
                 self._optimiser.step()
 
+    def _compile(self) -> None:
+        """Let the network be compiled for the two sizes of batches that it will see."""
+        self._evaluated(self._seen)
+        size = self._actions.numel() // self.config.minibatches
+        part = self._pictures[0, :1].expand(size, *self._pictures.shape[2:])
+        with self._precision():
+            logits, values = self._net(part.contiguous())
+        (logits.sum() + values.sum()).backward()
+        self._optimiser.zero_grad(set_to_none=True)
+
     @torch.no_grad()
     def _evaluated(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         with self._precision():
@@ -296,30 +307,65 @@ def rounds(learner: Learner) -> Iterator[float]:
 
 
 def scores(agent: Agent, episodes: int, *, greedy: bool = False) -> np.ndarray:
-    """Return the scores of an agent in `episodes` episodes of the real game, all of them whole.
-
-    They are played side by side on the agent's device, in mode DISABLED: an episode that is over
-    stands still, so that only the very end is read.
-    """
+    """Return the scores of an agent in so many whole episodes of the real game."""
     device = next(agent.parameters()).device
+
+    def act(pictures: Tensor) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            return agent.act(pictures, greedy)
+
+    config = agent.config
+    return played(act, episodes, device, frame_skip=config.frame_skip, frame_stack=config.frames)
+
+
+def turret_scores(episodes: int, device: torch.device | str) -> np.ndarray:
+    """Return the scores of the scripted player `turret` in the same episodes."""
+    return played(turret, episodes, device, obs_type="state")
+
+
+def played(
+    act: Callable[[Tensor], Tensor], episodes: int, device: torch.device | str, **kwargs: Any
+) -> np.ndarray:
+    """Return the scores of whoever `act` is, from observations to actions.
+
+    The episodes are played side by side in mode DISABLED: one that is over stands still, so that
+    only the very end is read.
+    """
     envs = mirage_env.MirageVectorEnv(
-        episodes,
-        **placed(device),
-        output="torch",
-        autoreset_mode="DISABLED",
-        frame_skip=agent.config.frame_skip,
-        frame_stack=agent.config.frames,
+        episodes, output="torch", autoreset_mode="DISABLED", **placed(device), **kwargs
     )
     seen, infos = envs.reset(seed=EVALUATION_SEED)
     for t in range(envs.max_episode_steps):
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            actions = agent.act(seen, greedy)
-        seen, _, terminated, truncated, infos = envs.step(actions)
+        seen, _, terminated, truncated, infos = envs.step(act(seen))
         if t % 500 == 499 and bool((terminated | truncated).all()):
             break
-    score = infos["score"].cpu().numpy()
     envs.close()
-    return score
+    return infos["score"].cpu().numpy()
+
+
+def turret(states: Tensor) -> Tensor:
+    """Return what a player presses who turns to the nearest rock, shoots, and never moves.
+
+    Args:
+        states: float32 [B, 244], see `mirage_env.observations`.
+    """
+    rocks = states[:, 12:204].reshape(-1, 24, 8)
+    size, place, velocity = rocks[..., :1], rocks[..., 1:3], rocks[..., 3:5]
+    apart = (place - states[:, None, 0:2] + 32) % 64 - 32  # the short way around the torus
+    distance = torch.where(size > 0, apart.norm(dim=-1, keepdim=True) - 2 * size, 1e3)[..., 0]
+    near, nearest = distance.min(1)
+    ticks = near.clip(0, 60)[:, None] / 1.6  # of a bullet's flight
+    ahead = apart + (velocity - states[:, None, 2:4]) * ticks[:, None]
+    aim = ahead.gather(1, nearest[:, None, None].expand(-1, 1, 2))[:, 0]
+    cosine, sine = states[:, 4], states[:, 5]  # the ship looks along (cosine, -sine)
+    off = torch.atan2(-aim[:, 1] * cosine - aim[:, 0] * sine, aim[:, 0] * cosine - aim[:, 1] * sine)
+    turn = torch.where(off > 0.15, 1, torch.where(off < -0.15, 2, 0))
+    return turn * 4 + ((off.abs() < 0.25) & (near < 38))
+
+
+def rounded_mean(values: Any) -> float:
+    """Return the mean of numbers, 0 of none."""
+    return round(float(values.mean()), 1) if len(values) else 0.0
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
@@ -358,10 +404,11 @@ def main(config: Config) -> None:
     device = chosen_device(config.device)
     learner = Learner(config, make_envs(config, **placed(device)), device)
     config.out.mkdir(parents=True, exist_ok=True)
+    target = interval(turret_scores(config.episodes, device))
+    print(f"a turret scores {target[0]:,.0f} +- {target[1]:,.0f}", flush=True)
     curve: list[dict[str, float]] = []
     for minutes in rounds(learner):
         mean_score, half = interval(scores(learner.agent, config.episodes))
-        episodes = learner.envs.last()
         curve.append(
             {
                 "minutes": round(minutes, 3),
@@ -369,36 +416,43 @@ def main(config: Config) -> None:
                 "steps_per_second": round(learner.steps / learner.seconds),
                 "score": round(mean_score, 1),
                 "score_ci": round(half, 1),
-                "training_return": round(float(episodes["r"].mean()), 1),
+                "training_return": rounded_mean(learner.envs.last()["r"]),
             }
         )
         print("  ".join(f"{name} {value:,}" for name, value in curve[-1].items()), flush=True)
-        save(config, learner, curve, device)
-    won = [row for row in curve if row["score"] - row["score_ci"] > config.target]
-    print(
-        f"beat {config.target:,.0f} points after {won[0]['minutes']:.1f} minutes"
-        if won
-        else f"did not beat {config.target:,.0f} points"
-    )
+        save(config, learner, curve, target[0])
+    won = [row["minutes"] for row in curve if row["score"] - row["score_ci"] > sum(target)]
+    print(f"beat the turret after {won[0]:.1f} minutes" if won else "did not beat the turret")
 
 
-def save(config: Config, learner: Learner, curve: list[dict[str, float]], device: str) -> None:
+def save(config: Config, learner: Learner, curve: list[dict[str, float]], target: float) -> None:
     """Write the agent, the curve and a report into the folder of the run."""
-    training = {
-        "algorithm": "PPO, examples/ppo_gpu.py",
-        "steps": learner.steps,
-        "minutes": round(learner.seconds / 60, 2),
-        "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
-        "config": {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items()},
-    }
-    figures = {"episodes": config.episodes, **curve[-1]}
+    training = described(config, learner)
+    figures = {"episodes": config.episodes, "turret": target, **curve[-1]}
     save_agent(config.out / "agent.safetensors", learner.agent, training, figures)
-    report = {"training": training, "curve": curve, "target": config.target}
+    report = {"training": training, "curve": curve, "turret": target}
     (config.out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     with (config.out / "curve.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(curve[0]))
         writer.writeheader()
         writer.writerows(curve)
+
+
+def described(config: Config, learner: Learner) -> dict[str, Any]:
+    """Return how an agent was trained, for its file."""
+    on_gpu = learner.device.type == "cuda"
+    return {
+        "algorithm": "PPO, examples/ppo_gpu.py",
+        "steps": learner.steps,
+        "minutes": round(learner.seconds / 60, 2),
+        "device": torch.cuda.get_device_name(learner.device) if on_gpu else "cpu",
+        "config": plain(config),
+    }
+
+
+def plain(config: Config) -> dict[str, Any]:
+    """Return a configuration as JSON can hold it, without where it is written to."""
+    return {name: value for name, value in asdict(config).items() if name != "out"}
 
 
 if __name__ == "__main__":

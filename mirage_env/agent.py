@@ -1,8 +1,9 @@
 """An agent that plays from pixels: a small network, its file, and how it is shown frames.
 
-No place in the arena is special, and none is to the network: its convolutions wrap around the edges
-as the game does, and what it decides by are features of places that it attends to, wherever they
-are. It is trained by `examples/ppo_gpu.py` and played by ``mirage play --agent FILE``.
+No place in the arena is special, and none is to an agent: it looks for the colours of the hull and
+shifts the torus so that the ship is in the middle, which loses nothing. Convolutions that wrap
+around the edges, as the game does, see the rest. It is trained by `examples/ppo_gpu.py` and played
+by ``mirage play --agent FILE``.
 
 An agent is one file of safetensors, fp16 and never pickle. Its header holds all that is known of
 it: the architecture, the version of the rules that it learned, how it was trained, how well it
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from mirage_env.actions import NUM_ACTIONS
 from mirage_env.errors import import_extra
-from mirage_env.rules import RULES_VERSION
+from mirage_env.rules import COLOURS, RULES_VERSION
 
 torch = import_extra("torch", "wm", "an agent")
 from torch import Tensor, nn  # noqa: E402
@@ -33,6 +34,9 @@ __all__ = ["Agent", "AgentConfig", "AgentError", "AgentPlayer", "load_agent", "s
 
 SIZE = 64
 """Width and height of the pictures that agents see, pixels: those that dreams are made of."""
+
+HULL_SPREAD = 30.0
+"""How far the colour of a pixel may be from the hull's, of 255, and still look like it."""
 
 KIND = "mirage-agent"
 """What the header of an agent's file says that it is."""
@@ -49,18 +53,18 @@ class AgentConfig:
     Attributes:
         frames: Pictures that it sees at once, the last ones.
         frame_skip: Ticks for which it holds an action, and from one picture to the next.
-        width: Channels.
-        blocks: Residual blocks; two of them see the whole torus from everywhere.
+        width: Channels of the convolutions.
+        hidden: Numbers that it decides by.
     """
 
     frames: int = 4
     frame_skip: int = 1
     width: int = 64
-    blocks: int = 3
+    hidden: int = 512
 
     def __post_init__(self) -> None:
         """Check every field; raises `ValueError`."""
-        for name, most in (("frames", 16), ("frame_skip", 100), ("width", 1024), ("blocks", 32)):
+        for name, most in (("frames", 16), ("frame_skip", 100), ("width", 512), ("hidden", 8192)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
                 raise ValueError(f"{name} must be a whole number from 1 to {most}, got {value!r}")
@@ -70,14 +74,11 @@ class Agent(nn.Module):
     """The network: from the last pictures to what each action is worth trying, and a value.
 
     Example:
-        >>> agent = Agent(AgentConfig(frames=2, width=8, blocks=1))
+        >>> agent = Agent(AgentConfig(frames=2, width=8, hidden=16))
         >>> logits, value = agent(torch.zeros((5, 2, 64, 64, 3), dtype=torch.uint8))
         >>> logits.shape, value.shape
         (torch.Size([5, 12]), torch.Size([5]))
     """
-
-    HEADS = 4
-    """Places that it attends to at once."""
 
     card: dict[str, Any]
     """What the header of its file says; empty for one that was never in a file."""
@@ -87,29 +88,26 @@ class Agent(nn.Module):
         super().__init__()
         self.config = config = config or AgentConfig()
         self.card = {}
-        width = config.width
+        width, gain = config.width, 2**0.5
 
-        def conv(
-            inputs: int, outputs: int, size: int, stride: int, gain: float = 2**0.5
-        ) -> nn.Conv2d:
-            layer = nn.Conv2d(
-                inputs, outputs, size, stride, (size - stride + 1) // 2, padding_mode="circular"
-            )
+        def conv(inputs: int, outputs: int, size: int, stride: int) -> nn.Conv2d:
+            around = (size - stride + 1) // 2
+            layer = nn.Conv2d(inputs, outputs, size, stride, around, padding_mode="circular")
             return _orthogonal(layer, gain)
 
-        self.stem = nn.Sequential(
-            conv(3 * config.frames, width // 2, 8, 4), nn.ReLU(), conv(width // 2, width, 3, 2)
+        self.places = nn.Sequential(
+            conv(3 * config.frames, width // 2, 8, 4),  # [width / 2, 16, 16]
+            nn.ReLU(),
+            conv(width // 2, width, 4, 2),  # [width, 8, 8]
+            nn.ReLU(),
+            conv(width, width, 3, 1),
+            nn.ReLU(),
+            nn.Flatten(),
+            _orthogonal(nn.Linear(64 * width, config.hidden), gain),
+            nn.ReLU(),
         )
-        self.blocks = nn.ModuleList(
-            nn.Sequential(
-                nn.ReLU(), conv(width, width, 3, 1), nn.ReLU(), conv(width, width, 3, 1, gain=0.5)
-            )
-            for _ in range(config.blocks)
-        )
-        self.attention = conv(width, self.HEADS, 1, 1, gain=0.1)
-        self.hidden = _orthogonal(nn.Linear((self.HEADS + 1) * width, 256), 2**0.5)
-        self.policy = _orthogonal(nn.Linear(256, NUM_ACTIONS), 0.01)
-        self.value = _orthogonal(nn.Linear(256, 1), 1.0)
+        self.policy = _orthogonal(nn.Linear(config.hidden, NUM_ACTIONS), 0.01)
+        self.value = _orthogonal(nn.Linear(config.hidden, 1), 1.0)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits float32 [B, 12] and values float32 [B].
@@ -119,16 +117,8 @@ class Agent(nn.Module):
         """
         if pictures.ndim == 4:
             pictures = pictures[:, None]
-        x = pictures.permute(0, 1, 4, 2, 3).flatten(1, 2)  # [B, frames * 3, 64, 64]
-        x = x.to(_precision(x)).div(255).contiguous(memory_format=torch.channels_last)
-        x = self.stem(x)  # [B, width, 8, 8]
-        for block in self.blocks:
-            x = x + block(x)
-        x = x.relu()
-        places = self.attention(x).flatten(2).float().softmax(-1).to(x.dtype)  # [B, heads, 64]
-        features = x.flatten(2)  # [B, width, 64]
-        attended = (places @ features.transpose(1, 2)).flatten(1)  # [B, heads * width]
-        x = self.hidden(torch.cat([attended, features.mean(2)], 1)).relu()
+        x = centred(pictures).flatten(3).permute(0, 3, 1, 2)  # [B, frames * 3, 64, 64]
+        x = self.places(x.to(_precision(x)).div(255))
         return self.policy(x).float(), self.value(x).float()[:, 0]
 
     @torch.no_grad()
@@ -139,6 +129,41 @@ class Agent(nn.Module):
         """
         logits, _ = self(pictures)
         return logits.argmax(1) if greedy else drawn(logits)
+
+
+@torch.no_grad()
+def centred(pictures: Tensor) -> Tensor:
+    """Shift pictures around the torus so that the ship is in the middle of the last one.
+
+    Args:
+        pictures: uint8 [B, frames, 64, 64, 3].
+
+    Returns:
+        uint8 [B, 64, 64, frames, 3].
+    """
+    newest = pictures[:, -1].float()
+    hull = newest.new_zeros(newest.shape[:3])  # how much each pixel looks like the hull
+    for colour in COLOURS["SHIP_COLOURS"][1:]:  # with one life left, two or three
+        distance = (newest - newest.new_tensor(colour)).square().sum(-1)
+        hull += (distance / -(HULL_SPREAD**2)).exp()
+    # A hull is many such pixels together; what only resembles one counts for nothing then.
+    around = nn.functional.pad(hull[:, None], (1, 1, 1, 1), mode="circular")
+    mass = nn.functional.avg_pool2d(around, 3, 1)[:, 0] ** 4
+    rows, columns = (_from_the_middle(mass.sum(axis)) for axis in (2, 1))
+    every = torch.arange(len(pictures), device=pictures.device)
+    return pictures[every[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+
+
+def _from_the_middle(mass: Tensor) -> Tensor:
+    """Return the pixels [B, 64] of an axis in the order in which its mass [B, 64] is central.
+
+    The mean place on a circle is the direction of the mean of directions.
+    """
+    pixels = torch.arange(SIZE, device=mass.device)
+    turn = 2 * torch.pi / SIZE
+    angles = (pixels + 0.5) * turn
+    place = torch.atan2((mass * angles.sin()).sum(1), (mass * angles.cos()).sum(1)) / turn
+    return (pixels + (place - SIZE / 2).round().long()[:, None]) % SIZE
 
 
 def drawn(logits: Tensor) -> Tensor:
@@ -165,7 +190,7 @@ class AgentPlayer:
     It remembers the last pictures and holds its actions, as its environment did while it learned.
 
     Example:
-        >>> player = AgentPlayer(Agent(AgentConfig(width=8, blocks=1)), 2)
+        >>> player = AgentPlayer(Agent(AgentConfig(width=8, hidden=16)), 2)
         >>> player.act(np.zeros((2, 64, 64, 3), np.uint8)).shape
         torch.Size([2])
     """

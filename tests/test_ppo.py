@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 
 import ppo_gpu
 
-SMALL = AgentConfig(frames=2, width=8, blocks=1)
+SMALL = AgentConfig(frames=2, width=8, hidden=16)
 
 
 def column(*values: float) -> Any:
@@ -248,7 +248,8 @@ def test_a_run_of_two_updates_writes_an_agent_a_curve_and_a_report(
     assert float(row["score"]) >= 0
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["curve"][0]["steps"] == 64
-    assert "did not beat 24,700 points" in capsys.readouterr().out
+    assert 15_000 < report["turret"] < 35_000
+    assert "did not beat the turret" in capsys.readouterr().out
 
 
 @pytest.mark.gpu
