@@ -29,6 +29,8 @@ class Settings:
     """Of the first game; drawn by default."""
     backend: str = "auto"
     """What simulates the game: auto, native, cuda or oracle (slow)."""
+    agent: Path | None = None
+    """Let an agent play, a .safetensors file, until you press a key of the game."""
     model: str | None = None
     """Which model dreams: a name or a .safetensors file; the project's own by default."""
 
@@ -40,6 +42,8 @@ class Settings:
         """
         if self.record is not None and self.record.suffix.lower() not in SUFFIXES:
             raise ValueError(f"--record must end in {' or '.join(SUFFIXES)}, got {self.record}")
+        if self.agent is not None and self.agent.suffix.lower() != ".safetensors":
+            raise ValueError(f"--agent must be a .safetensors file, got {self.agent}")
         if not 0 < self.seconds <= 3600:
             raise ValueError(f"--seconds must be more than 0 and at most 3600, got {self.seconds}")
         if self.size is not None and not 64 <= self.size <= 1024:

@@ -13,6 +13,7 @@ from typing import Literal
 
 import gymnasium
 
+from mirage_env.errors import import_extra
 from mirage_env.play.app import App, display_missing
 from mirage_env.play.demo import Demonstration
 from mirage_env.play.library import pygame
@@ -41,38 +42,65 @@ def play(
 
     Raises:
         MissingExtraError: Without pygame, or without what a dream or a video needs.
-        ValueError: If the model cannot be loaded, and is needed.
+        ValueError: If the model cannot be loaded, and is needed, or if the agent cannot.
         VideoError: If the video cannot be written.
     """
     game = GameWorld(settings.backend)
     dreaming, notice = _dream(settings, dream)
     worlds = [game] if dreaming is None else [game, dreaming]
     seed = secrets.randbelow(10**6) if settings.seed is None else settings.seed
-    session = Session(worlds, seed, restart=settings.demo or settings.record is not None)
+    alone = settings.demo or settings.agent is not None  # until somebody presses a key
+    session = Session(worlds, seed, restart=alone or settings.record is not None)
     session.show(first)
     if settings.both:
         session.show_both()
-    demonstration = Demonstration()
-
-    def pilot() -> int:
-        return demonstration.action(game.state())
-
+    pilot = _pilot(settings, session, game)
     if settings.record is not None:
         return _write(session, pilot, settings, settings.record)
     reason = display_missing()
     if not reason:
         try:
-            app = App(session, settings.size or 640, pilot if settings.demo else None, notice)
+            app = App(session, settings.size or 640, pilot if alone else None, notice)
         except pygame.error as error:
             reason = f"no window can be opened ({error})"
         else:
             app.run()
             return 0
-    _say(f"{reason}: a demonstration plays for {settings.seconds:g} s and is written to a video")
+    who = "a demonstration" if settings.agent is None else "the agent"
+    _say(f"{reason}: {who} plays for {settings.seconds:g} s and is written to a video")
     session.restart = True
     if not session.both:
         session.show_both()
     return _write(session, pilot, settings, DEFAULT_VIDEO)
+
+
+def _pilot(settings: Settings, session: Session, game: GameWorld) -> Callable[[], int]:
+    """Return who plays where no person does: the agent that was chosen, or the demonstration.
+
+    The demonstration looks at the game's state; an agent looks at the picture of the world that is
+    in view, be it a dream.
+    """
+    if settings.agent is None:
+        demonstration = Demonstration()
+        return lambda: demonstration.action(game.state())
+    return _AgentPilot(settings.agent, session)
+
+
+class _AgentPilot:
+    """Shows an agent the world in view once a tick, however often it is asked."""
+
+    def __init__(self, path: Path, session: Session) -> None:
+        agents = import_extra("mirage_env.agent", "wm", "an agent")
+        self._player, self._size = agents.AgentPlayer(agents.load_agent(path)), agents.SIZE
+        self._session, self._tick, self._action = session, -1, 0
+
+    def __call__(self) -> int:
+        session = self._session
+        if session.tick != self._tick:
+            self._tick = session.tick
+            picture = session.visible[0].picture(self._size)
+            self._action = int(self._player.act(picture[None], [self._tick == 0])[0])
+        return self._action
 
 
 def _dream(settings: Settings, wanted: str) -> tuple[DreamWorld | None, str]:
