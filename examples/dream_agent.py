@@ -22,7 +22,7 @@ import ppo_gpu
 import torch
 import tyro
 
-from mirage_env.agent import save_agent
+from mirage_env.agent_file import save_agent
 
 RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "dream_agent.json"
 RESAMPLES = 10_000
@@ -53,7 +53,7 @@ def trained(config: ppo_gpu.Config, name: str, envs: Any, device: str) -> dict[s
             flush=True,
         )
     training = ppo_gpu.described(config, learner) | {"learned in": name}
-    scores = ppo_gpu.scores(learner.agent, config.episodes)
+    scores = ppo_gpu.scores(learner.agent, config)
     gained, lasted = recent(learner)
     figures = {"episodes": config.episodes, "score": float(scores.mean())}
     path = save_agent(config.out / f"{name}.safetensors", learner.agent, training, figures)
@@ -73,13 +73,13 @@ def recent(learner: ppo_gpu.Learner) -> tuple[float, float]:
     return ppo_gpu.rounded_mean(episodes["r"]), ppo_gpu.rounded_mean(episodes["l"] * 1.0)
 
 
-def random_scores(episodes: int, device: str) -> np.ndarray:
+def random_scores(config: ppo_gpu.Config, device: str) -> np.ndarray:
     """Return the scores of a player of random keys."""
 
     def act(states: torch.Tensor) -> torch.Tensor:
         return torch.randint(0, 12, (len(states),), device=states.device)
 
-    return ppo_gpu.played(act, episodes, device, obs_type="state")
+    return ppo_gpu.played(act, config, device, obs_type="state")
 
 
 def ratio(above: np.ndarray, below: np.ndarray) -> tuple[float, float, float]:
@@ -89,8 +89,8 @@ def ratio(above: np.ndarray, below: np.ndarray) -> tuple[float, float, float]:
         values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(1)
         for values in (above, below)
     ]
-    low, high = np.quantile(means[0] / means[1], (0.025, 0.975))
-    return float(above.mean() / below.mean()), float(low), float(high)
+    low, high = np.quantile(means[0] / np.maximum(means[1], 1e-9), (0.025, 0.975))
+    return float(above.mean() / max(below.mean(), 1e-9)), float(low), float(high)
 
 
 def main(config: Config) -> None:
@@ -106,8 +106,8 @@ def main(config: Config) -> None:
     players = {
         "agent that learned in the dream": dream["scores"],
         "agent that learned in the game": game["scores"],
-        "random keys": random_scores(ppo.episodes, device),
-        "turret": ppo_gpu.turret_scores(ppo.episodes, device),
+        "random keys": random_scores(ppo, device),
+        "turret": ppo_gpu.turret_scores(ppo, device),
     }
     print(f"\n{ppo.episodes} episodes of the real game, {dream['steps']:,} steps of learning each")
     for name, scores in players.items():

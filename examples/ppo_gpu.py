@@ -14,7 +14,8 @@ particular here:
 - Autoreset mode NEXT_STEP: the observation after the last step of an episode is its real last one,
   so that the value of a truncated episode's end is had without a second evaluation. The step after
   it begins the next episode, obeys no action, and is no part of the loss (see `advantages`).
-- The agent sees the whole torus at once and knows no special place (see `mirage_env.agent`).
+- The agent sees pixels, or with ``--agent.sees state`` the state, from its ship
+  (`mirage_env.agent_eyes`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ import tyro
 from torch import Tensor, nn
 
 import mirage_env
-from mirage_env.agent import Agent, AgentConfig, drawn, save_agent
+from mirage_env.agent import Agent, AgentConfig, drawn
+from mirage_env.agent_file import save_agent
 from mirage_env.wrappers import RecordEpisodeStatistics
 
 EVALUATION_SEED = 2**62 + 2**40
@@ -54,11 +56,11 @@ class Config:
     num_envs: int = 2048
     rollout: int = 64
     """Steps of each environment between two updates."""
-    epochs: int = 2
+    epochs: int = 3
     """Times that each step is learned from."""
-    minibatches: int = 8
+    minibatches: int = 16
     """Parts that a rollout is learned from in."""
-    learning_rate: float = 7e-4
+    learning_rate: float = 5e-4
     """At the beginning; it falls to nothing over the minutes or steps, whichever are over first."""
     gamma: float = 0.99
     """How much a reward a tick later counts."""
@@ -74,6 +76,8 @@ class Config:
     """Norm that gradients are clipped to."""
     reward_scale: float = 0.01
     """A small rock, 100 points, is then a reward of 1."""
+    max_episode_steps: int = 4500
+    """Steps after which an episode is cut off, in learning and in measuring."""
     seed: int = 0
     device: str = "auto"
     """auto (a GPU where there is one), cpu, cuda or cuda:N."""
@@ -89,7 +93,7 @@ class Config:
 class Batch(NamedTuple):
     """Steps of all environments: [T, N] and then, to learn from, [T * N]."""
 
-    pictures: Tensor
+    observations: Tensor
     actions: Tensor
     log_probs: Tensor
     values: Tensor
@@ -141,7 +145,7 @@ def advantages(
 
 def loss(agent: Any, batch: Batch, config: Config) -> Tensor:
     """Return what PPO minimises, over the steps that are `valid`."""
-    logits, values = agent(batch.pictures)
+    logits, values = agent(batch.observations)
     log_all = logits.log_softmax(-1)
     log_probs = log_all.gather(1, batch.actions[:, None])[:, 0]
     ratio = (log_probs - batch.log_probs).exp()
@@ -197,15 +201,13 @@ class Learner:
         )
         n, t = config.num_envs, config.rollout
         like: dict[str, Any] = {"device": self.device}
-        self._pictures = torch.empty(
-            (t, n, *envs.single_observation_space.shape), dtype=torch.uint8, **like
-        )  # pyright: ignore
+        self._seen, _ = self.envs.reset(seed=config.seed * 2**32)
+        self._observations = self._seen.new_empty((t, *self._seen.shape))
         self._actions = torch.empty((t, n), dtype=torch.int64, **like)
         self._floats = torch.empty((3, t, n), **like)  # log-probabilities, values, rewards
         self._flags = torch.empty(
             (3, t, n), dtype=torch.bool, **like
         )  # terminated, truncated, valid
-        self._seen, _ = self.envs.reset(seed=config.seed * 2**32)
         self._over = torch.zeros(n, dtype=torch.bool, **like)
         self.steps, self.seconds = 0, 0.0
         if config.compiled:
@@ -226,7 +228,7 @@ class Learner:
         """Play `rollout` steps in every environment; return them with their advantages."""
         (log_probs, values, rewards), (terminated, truncated, valid) = self._floats, self._flags
         for t in range(self.config.rollout):
-            self._pictures[t] = self._seen
+            self._observations[t] = self._seen
             valid[t] = ~self._over
             logits, values[t] = self._evaluated(self._seen)
             self._actions[t] = action = drawn(logits)
@@ -243,7 +245,7 @@ class Learner:
             self.config.gamma,
             self.config.trace,
         )
-        return Batch(self._pictures, self._actions, log_probs, values, found, valid)
+        return Batch(self._observations, self._actions, log_probs, values, found, valid)
 
     def learn(self, batch: Batch) -> None:
         """Improve the agent by a rollout."""
@@ -262,16 +264,16 @@ class Learner:
         """Let the network be compiled for the two sizes of batches that it will see."""
         self._evaluated(self._seen)
         size = self._actions.numel() // self.config.minibatches
-        part = self._pictures[0, :1].expand(size, *self._pictures.shape[2:])
+        part = self._observations[0, :1].expand(size, *self._observations.shape[2:])
         with self._precision():
             logits, values = self._net(part.contiguous())
         (logits.sum() + values.sum()).backward()
         self._optimiser.zero_grad(set_to_none=True)
 
     @torch.no_grad()
-    def _evaluated(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def _evaluated(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         with self._precision():
-            return self._net(pictures)
+            return self._net(observations)
 
     def _precision(self) -> Any:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._on_gpu)
@@ -306,25 +308,24 @@ def rounds(learner: Learner) -> Iterator[float]:
 # Measuring ----------------------------------------------------------------------------------------
 
 
-def scores(agent: Agent, episodes: int, *, greedy: bool = False) -> np.ndarray:
-    """Return the scores of an agent in so many whole episodes of the real game."""
+def scores(agent: Agent, config: Config, *, greedy: bool = False) -> np.ndarray:
+    """Return the scores of an agent in whole episodes of the real game, as `config` measures."""
     device = next(agent.parameters()).device
 
-    def act(pictures: Tensor) -> Tensor:
+    def act(observations: Tensor) -> Tensor:
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            return agent.act(pictures, greedy)
+            return agent.act(observations, greedy)
 
-    config = agent.config
-    return played(act, episodes, device, frame_skip=config.frame_skip, frame_stack=config.frames)
+    return played(act, config, device, **agent.config.environment())
 
 
-def turret_scores(episodes: int, device: torch.device | str) -> np.ndarray:
+def turret_scores(config: Config, device: torch.device | str) -> np.ndarray:
     """Return the scores of the scripted player `turret` in the same episodes."""
-    return played(turret, episodes, device, obs_type="state")
+    return played(turret, config, device, obs_type="state")
 
 
 def played(
-    act: Callable[[Tensor], Tensor], episodes: int, device: torch.device | str, **kwargs: Any
+    act: Callable[[Tensor], Tensor], config: Config, device: torch.device | str, **kwargs: Any
 ) -> np.ndarray:
     """Return the scores of whoever `act` is, from observations to actions.
 
@@ -332,7 +333,12 @@ def played(
     only the very end is read.
     """
     envs = mirage_env.MirageVectorEnv(
-        episodes, output="torch", autoreset_mode="DISABLED", **placed(device), **kwargs
+        config.episodes,
+        output="torch",
+        autoreset_mode="DISABLED",
+        max_episode_steps=config.max_episode_steps,
+        **placed(device),
+        **kwargs,
     )
     seen, infos = envs.reset(seed=EVALUATION_SEED)
     for t in range(envs.max_episode_steps):
@@ -393,8 +399,8 @@ def make_envs(config: Config, env: str = "mirage_env:Mirage-v0", **kwargs: Any) 
         env,
         num_envs=config.num_envs,
         output="torch",
-        frame_skip=config.agent.frame_skip,
-        frame_stack=config.agent.frames,
+        **config.agent.environment(),
+        max_episode_steps=config.max_episode_steps,
         **kwargs,
     )
 
@@ -404,11 +410,11 @@ def main(config: Config) -> None:
     device = chosen_device(config.device)
     learner = Learner(config, make_envs(config, **placed(device)), device)
     config.out.mkdir(parents=True, exist_ok=True)
-    target = interval(turret_scores(config.episodes, device))
+    target = interval(turret_scores(config, device))
     print(f"a turret scores {target[0]:,.0f} +- {target[1]:,.0f}", flush=True)
     curve: list[dict[str, float]] = []
     for minutes in rounds(learner):
-        mean_score, half = interval(scores(learner.agent, config.episodes))
+        mean_score, half = interval(scores(learner.agent, config))
         curve.append(
             {
                 "minutes": round(minutes, 3),

@@ -4,9 +4,9 @@
     python examples/train_sb3.py --minutes 1             # a taste
     python examples/train_sb3.py --env Mirage-Dream-v0   # the same inside the dream (slow on a CPU)
 
-In the game it learns from the vector of the state, in the dream from pictures: a dream has no
-state. `mirage_env.sb3.MirageVecEnv` is all that is particular here; the rest is Stable-Baselines3
-as its users know it.
+In the game it learns from the vector of the state, told as it is from the ship (`FromTheShip`); in
+the dream from pictures, since a dream has no state. `mirage_env.sb3.MirageVecEnv` is all that a
+program of one's own needs; the rest is Stable-Baselines3 as its users know it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import gymnasium
 import numpy as np
-import torch
 import tyro
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
+from torch import Tensor
 
+from mirage_env.agent_eyes import StateEyes
 from mirage_env.sb3 import MirageVecEnv
 
 EVALUATION_SEED = 2**62
@@ -37,7 +40,7 @@ class Config:
 
     env: Literal["Mirage-v0", "Mirage-Dream-v0"] = "Mirage-v0"
     out: Path = Path("runs/sb3")
-    """Folder for agent.zip, normal.pkl and curve.csv."""
+    """Folder for agent.zip and curve.csv."""
     minutes: float = 10.0
     """Minutes to learn for."""
     num_envs: int = 32
@@ -46,6 +49,18 @@ class Config:
     episodes: int = 64
     """Episodes of the measurement at the end."""
     seed: int = 0
+
+
+class FromTheShip(BaseFeaturesExtractor):
+    """What the state is from the ship: rocks ahead of it and beside it."""
+
+    def __init__(self, space: gymnasium.spaces.Box, features_dim: int = 128) -> None:
+        super().__init__(space, features_dim)
+        self.eyes = StateEyes(width=64, features=features_dim)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Return features [B, features_dim] of states [B, 244]."""
+        return self.eyes(states)
 
 
 class Curve(BaseCallback):
@@ -87,7 +102,7 @@ def main(config: Config) -> None:
     """Train, save and measure."""
     config.out.mkdir(parents=True, exist_ok=True)
     state = config.env == "Mirage-v0"
-    envs = VecNormalize(make_envs(config, config.num_envs), norm_obs=state, gamma=0.99)
+    envs = VecNormalize(make_envs(config, config.num_envs), norm_obs=False, gamma=0.99)
     agent = PPO(
         "MlpPolicy" if state else "CnnPolicy",
         envs,
@@ -97,26 +112,22 @@ def main(config: Config) -> None:
         learning_rate=7e-4,
         gamma=0.99,
         ent_coef=0.005,
-        policy_kwargs={"net_arch": [256, 256], "activation_fn": torch.nn.ReLU} if state else None,
+        policy_kwargs={"features_extractor_class": FromTheShip} if state else None,
         seed=config.seed,
         device="cpu",
     )
     agent.learn(10**9, callback=Curve(config.out / "curve.csv", config.minutes))
     agent.save(config.out / "agent")
-    envs.save(str(config.out / "normal.pkl"))
-    measure(config, agent, envs)
+    measure(config, agent)
 
 
-def measure(config: Config, agent: PPO, envs: VecNormalize) -> None:
+def measure(config: Config, agent: PPO) -> None:
     """Score the agent, and random keys, in episodes that it never learned from."""
-    fresh = VecNormalize(make_envs(config, config.episodes), norm_obs=envs.norm_obs, training=False)
-    fresh.norm_reward = False
-    if envs.norm_obs:
-        fresh.obs_rms = envs.obs_rms
+    envs = make_envs(config, config.episodes)
     for name, player in (("the agent", agent), ("random keys", RandomKeys(config.seed))):
-        fresh.seed(EVALUATION_SEED)
+        envs.seed(EVALUATION_SEED)
         scores, _ = evaluate_policy(
-            player, fresh, config.episodes, deterministic=False, return_episode_rewards=True
+            player, envs, config.episodes, deterministic=False, return_episode_rewards=True
         )
         half = 1.96 * np.std(scores, ddof=1) / len(scores) ** 0.5
         print(f"{name}: {np.mean(scores):,.0f} +- {half:,.0f} points in {len(scores)} episodes")

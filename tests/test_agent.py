@@ -15,17 +15,9 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from mirage_env import MirageVectorEnv, cli
-from mirage_env.agent import (
-    KIND,
-    Agent,
-    AgentConfig,
-    AgentError,
-    AgentPlayer,
-    centred,
-    drawn,
-    load_agent,
-    save_agent,
-)
+from mirage_env.agent import Agent, AgentConfig, AgentPlayer, drawn
+from mirage_env.agent_eyes import centred
+from mirage_env.agent_file import KIND, AgentError, load_agent, save_agent
 
 SMALL = AgentConfig(frames=2, width=8, hidden=16)
 
@@ -96,14 +88,20 @@ def test_an_architecture_that_cannot_be_is_refused(field: str) -> None:
 # Playing ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("frames", "skip"), [(1, 1), (3, 1), (2, 3)])
-def test_the_player_sees_what_its_environment_would_stack(frames: int, skip: int) -> None:
-    agent = lively(AgentConfig(frames=frames, frame_skip=skip, width=8, hidden=16))
+@pytest.mark.parametrize(
+    ("sees", "frames", "skip"),
+    [("pixels", 1, 1), ("pixels", 3, 1), ("pixels", 2, 3), ("state", 1, 1), ("state", 1, 3)],
+)
+def test_the_player_sees_what_its_environment_would_show(sees: Any, frames: int, skip: int) -> None:
+    agent = lively(AgentConfig(sees, frames, skip, width=8, hidden=16))
     kwargs: dict[str, Any] = {"output": "torch", "autoreset_mode": "SAME_STEP"}
-    learned_in = MirageVectorEnv(
-        4, frame_stack=frames, frame_skip=skip, max_episode_steps=6, **kwargs
+    learned_in = MirageVectorEnv(4, max_episode_steps=6, **agent.config.environment(), **kwargs)
+    played_in = MirageVectorEnv(
+        4,
+        max_episode_steps=6 * skip,
+        obs_type="rgb" if sees == "pixels" else "state",
+        **kwargs,
     )
-    played_in = MirageVectorEnv(4, max_episode_steps=6 * skip, **kwargs)
     player = AgentPlayer(agent, 4, greedy=True)
     stacks, _ = learned_in.reset(seed=0)
     pictures, _ = played_in.reset(seed=0)

@@ -14,13 +14,17 @@ from counting_envs import CountingEnvs
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
+from scenes import SMALL as SMALL_ROCK
+from scenes import put, scene
 
 pytest.importorskip("torch")
 pytest.importorskip("tyro")
 
 import torch
 
-from mirage_env.agent import AgentConfig, load_agent
+from mirage_env import MirageVectorEnv
+from mirage_env.agent import AgentConfig
+from mirage_env.agent_file import load_agent
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 
@@ -224,6 +228,19 @@ def test_a_rollout_marks_the_steps_that_begin_episodes() -> None:
     assert begins == [5, 11, 17]
 
 
+def test_the_turret_turns_to_a_rock_across_the_edge_and_hits_it() -> None:
+    envs = MirageVectorEnv(2, obs_type="state", output="torch")
+    envs.reset(seed=0)
+    put(envs, *(scene(ship=(2.0, 32.0), rocks=[(SMALL_ROCK, x, 32.0)]) for x in (20.0, 50.0)))
+    seen, score = envs.observe(), [0, 0]
+    first = ppo_gpu.turret(seen)
+    assert (first // 4).tolist() == [2, 1]  # it points up: right to the one, left to the other
+    for _ in range(40):
+        seen, _, _, _, infos = envs.step(ppo_gpu.turret(seen))
+        score = np.maximum(score, infos["score"].numpy())
+    assert (score >= 100).all()  # the next wave may come before the end
+
+
 # A whole run --------------------------------------------------------------------------------------
 
 
@@ -237,6 +254,7 @@ def test_a_run_of_two_updates_writes_an_agent_a_curve_and_a_report(
         rollout=8,
         minibatches=2,
         episodes=2,
+        max_episode_steps=300,
         device="cpu",
         agent=SMALL,
     )
@@ -248,13 +266,12 @@ def test_a_run_of_two_updates_writes_an_agent_a_curve_and_a_report(
     assert float(row["score"]) >= 0
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["curve"][0]["steps"] == 64
-    assert 15_000 < report["turret"] < 35_000
     assert "did not beat the turret" in capsys.readouterr().out
 
 
 @pytest.mark.gpu
 def test_an_iteration_on_a_gpu_never_waits(tmp_path: Path) -> None:
-    config = ppo_gpu.Config(num_envs=64, rollout=8, minibatches=2, agent=SMALL)
+    config = ppo_gpu.Config(num_envs=64, rollout=8, minibatches=2, agent=SMALL, episodes=4)
     learner = ppo_gpu.Learner(config, ppo_gpu.make_envs(config, **ppo_gpu.placed("cuda")), "cuda")
     learner.iterate(1.0)
     torch.cuda.set_sync_debug_mode("error")
@@ -262,4 +279,4 @@ def test_an_iteration_on_a_gpu_never_waits(tmp_path: Path) -> None:
         learner.iterate(1.0)
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert np.isfinite(ppo_gpu.scores(learner.agent, 4)).all()
+    assert np.isfinite(ppo_gpu.scores(learner.agent, config)).all()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -77,29 +78,32 @@ def play(
 def _pilot(settings: Settings, session: Session, game: GameWorld) -> Callable[[], int]:
     """Return who plays where no person does: the agent that was chosen, or the demonstration.
 
-    The demonstration looks at the game's state; an agent looks at the picture of the world that is
-    in view, be it a dream.
+    The demonstration looks at the game's state, as do agents that learned from it; other agents
+    look at the picture of the world that is in view, be it a dream.
     """
     if settings.agent is None:
         demonstration = Demonstration()
         return lambda: demonstration.action(game.state())
-    return _AgentPilot(settings.agent, session)
+    return _AgentPilot(settings.agent, session, game)
 
 
 class _AgentPilot:
     """Shows an agent the world in view once a tick, however often it is asked."""
 
-    def __init__(self, path: Path, session: Session) -> None:
-        agents = import_extra("mirage_env.agent", "wm", "an agent")
-        self._player, self._size = agents.AgentPlayer(agents.load_agent(path)), agents.SIZE
-        self._session, self._tick, self._action = session, -1, 0
+    def __init__(self, path: Path, session: Session, game: GameWorld) -> None:
+        file = import_extra("mirage_env.agent_file", "wm", "an agent")
+        agent = file.load_agent(path)
+        self._player = import_module("mirage_env.agent").AgentPlayer(agent)
+        self._of_state = agent.config.sees == "state"
+        self._session, self._game = session, game
+        self._tick, self._action = -1, 0
 
     def __call__(self) -> int:
         session = self._session
         if session.tick != self._tick:
             self._tick = session.tick
-            picture = session.visible[0].picture(self._size)
-            self._action = int(self._player.act(picture[None], [self._tick == 0])[0])
+            seen = self._game.vector() if self._of_state else session.visible[0].picture(64)
+            self._action = int(self._player.act(seen[None], [self._tick == 0])[0])
         return self._action
 
 

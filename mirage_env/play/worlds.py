@@ -59,6 +59,10 @@ class GameWorld:
         """Return the raw state (see docs/rules.md), for a player that sees more than pixels."""
         return self.env.state()
 
+    def vector(self) -> NDArray[np.float32]:
+        """Return the state as a vector [244] (see `mirage_env.observations`)."""
+        return self.env.vector_env.simulator.vectors()[0]
+
 
 class DreamWorld:
     """The dream of the game; see `mirage_env.play.session.Playable`.
