@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from benchmarks.measure import Rate, gpu, median_rate, print_table, save
 from benchmarks.web_clients import Seen
 from benchmarks.web_crowd import Crowd, Group, SentAwayError, crowd
-from benchmarks.web_server import Others, Process, server
+from benchmarks.web_server import Others, Servers, servers
 from mirage_web.wire import TICKS_PER_SECOND, Mode
 from mirage_wm.predictors import chosen_device
 
@@ -34,6 +34,8 @@ WARM_UP = 1.0
 """Seconds until what is measured has settled."""
 CROWD = 32
 """Players of the real game whose cost is measured; what the server does for nobody is little."""
+MOST = 4096
+"""No more players are tried."""
 SOAKERS, KEPT_SECONDS, LOOK_EVERY = 64, 12.0, 5.0
 """Players of the soak, the time until each has its ten seconds to rewind, seconds between looks."""
 
@@ -50,7 +52,10 @@ class Figures:
         self._found.setdefault(name, (unit, []))[1].append(value)
 
     def add_ages(self, whose: str, seen: Iterable[Seen]) -> None:
-        centiles = statistics.quantiles([age for each in seen for age in each.ages], n=100)
+        ages = [age for each in seen for age in each.ages]
+        if len(ages) < 2:
+            return  # A machine so busy shows nothing; `add_rate` says so.
+        centiles = statistics.quantiles(ages, n=100)
         self.add(f"frame age, {whose}, p50", "ms", centiles[49])
         self.add(f"frame age, {whose}, p99", "ms", centiles[98])
 
@@ -61,9 +66,9 @@ class Figures:
         return {name: median_rate(name, *found) for name, found in self._found.items()}
 
     @contextmanager
-    def watching(self, process: Process, them: Crowd) -> Iterator[None]:
+    def watching(self, running: Servers, them: Crowd) -> Iterator[None]:
         """Note what others take of the processors."""
-        ours = [process.pid, os.getpid(), *them.pids]
+        ours = [*running.pids, os.getpid(), *them.pids]
         others = Others(lambda: ours)
         yield
         self.others.append(others.share())
@@ -77,35 +82,35 @@ class Figures:
 
 
 def watched(
-    process: Process, them: Crowd, seconds: float, figures: Figures
+    running: Servers, them: Crowd, seconds: float, figures: Figures
 ) -> tuple[list[list[Seen]], float]:
     """Return what the players of each group see, and the processor time that it took, s/s."""
     time.sleep(WARM_UP)
-    with figures.watching(process, them):
+    with figures.watching(running, them):
         them.look()
-        before, since = process.cpu_seconds, time.monotonic()
+        before, since = running.cpu_seconds, time.monotonic()
         time.sleep(seconds)
-        used = (process.cpu_seconds - before) / (time.monotonic() - since)
+        used = (running.cpu_seconds - before) / (time.monotonic() - since)
         return them.seen(), used
 
 
-def measure_ages(process: Process, mode: Mode, seconds: float, figures: Figures) -> None:
+def measure_ages(running: Servers, mode: Mode, seconds: float, figures: Figures) -> None:
     """Measure a fast player and a slow one beside each other."""
     name = mode.name.lower()
-    with crowd(process.port, [Group(mode, 1), Group(mode, 1, SLOW)]) as them:
-        (fast, slow), _ = watched(process, them, seconds, figures)
+    with crowd(running.ports, [Group(mode, 1), Group(mode, 1, SLOW)]) as them:
+        (fast, slow), _ = watched(running, them, seconds, figures)
     for who, seen in ((f"{name}, fast beside a slow one", fast), (f"{name}, at 100 kB/s", slow)):
         figures.add_ages(who, seen)
         figures.add_rate(who, seen)
 
 
 def measure_cost(
-    process: Process, mode: Mode, count: int, seconds: float, figures: Figures
+    running: Servers, mode: Mode, count: int, seconds: float, figures: Figures
 ) -> None:
     """Measure what some players see, and what each of them costs."""
     who = f"{mode.name.lower()}, {'each of ' if count > 1 else ''}{count}"
-    with crowd(process.port, [Group(mode, count)]) as them:
-        (seen,), used = watched(process, them, seconds, figures)
+    with crowd(running.ports, [Group(mode, count)]) as them:
+        (seen,), used = watched(running, them, seconds, figures)
     figures.add_rate(who, seen)
     figures.add_ages(who, seen)
     spoken = sum(each.bytes / each.seconds for each in seen)
@@ -113,26 +118,26 @@ def measure_cost(
     figures.add(f"processor, {who}", "ms/s", 1000 * used / count)
 
 
-def held(process: Process, mode: Mode, count: int, seconds: float, figures: Figures) -> bool:
+def held(running: Servers, mode: Mode, count: int, seconds: float, figures: Figures) -> bool:
     """Return whether each of so many players receives nearly every frame."""
     try:
-        with crowd(process.port, [Group(mode, count)]) as them:
-            (seen,), _ = watched(process, them, seconds, figures)
+        with crowd(running.ports, [Group(mode, count)]) as them:
+            (seen,), _ = watched(running, them, seconds, figures)
     except SentAwayError:
         return False
     return min(each.rate for each in seen) >= HELD and not any(each.lost for each in seen)
 
 
 def measure_places(
-    process: Process, mode: Mode, first: int, turns: int, seconds: float, figures: Figures
+    running: Servers, mode: Mode, first: int, turns: int, seconds: float, figures: Figures
 ) -> None:
     """Measure how many players are held, to a tenth: search from `first` on, then try around it."""
 
     def fits(count: int) -> bool:
-        return count == 0 or held(process, mode, count, seconds, figures)
+        return count == 0 or held(running, mode, count, seconds, figures)
 
     good, bad = 0, first
-    while fits(bad):
+    while bad <= MOST and fits(bad):
         good, bad = bad, 2 * bad
     while bad - good > max(1, good // 10):
         middle = (good + bad) // 2
@@ -149,17 +154,17 @@ def measure_places(
         figures.add(f"players held, {mode.name.lower()}", "players", good)
 
 
-def soak(process: Process, minutes: float, figures: Figures) -> None:
+def soak(running: Servers, minutes: float, figures: Figures) -> None:
     """Let players play for long: how many are lost, and by how much the server grows."""
-    with crowd(process.port, [Group(Mode.REAL, SOAKERS)]) as them:
+    with crowd(running.ports, [Group(Mode.REAL, SOAKERS)]) as them:
         time.sleep(KEPT_SECONDS)
-        with figures.watching(process, them):
+        with figures.watching(running, them):
             them.look()
-            before, memory = process.memory, []
+            before, memory = running.memory, []
             end = time.monotonic() + 60 * minutes
             while (left := end - time.monotonic()) > 0:
                 time.sleep(min(left, LOOK_EVERY))
-                memory.append(process.memory)
+                memory.append(running.memory)
             (seen,) = them.seen()
     figures.add("soak, players", "players", SOAKERS)
     figures.add("soak, time", "min", minutes)
@@ -169,21 +174,23 @@ def soak(process: Process, minutes: float, figures: Figures) -> None:
     for size in memory:
         figures.add("soak, memory", "MB", size / 1e6)
         figures.add("soak, memory grown by", "%", 100 * (size / before - 1))
+    late = memory[len(memory) // 2 :]
+    figures.add("soak, memory grown in the second half", "%", 100 * (late[-1] / late[0] - 1))
 
 
 def measure(options: argparse.Namespace, device: str) -> Figures:
     """Measure ages, costs and how many players there can be."""
     figures = Figures()
-    dreamers = 1 if device == "cpu" else CROWD
-    counts = {Mode.REAL: CROWD, Mode.DREAM: dreamers, Mode.BOTH: dreamers}
-    with server(device, options.models) as process:
+    dreamers = 1 if device == "cpu" else CROWD * options.workers
+    counts = {Mode.REAL: CROWD * options.workers, Mode.DREAM: dreamers, Mode.BOTH: dreamers}
+    with servers(device, options.models, options.workers) as running:
         for _ in range(options.rounds):
             for mode, count in counts.items():
-                measure_cost(process, mode, count, options.seconds, figures)
+                measure_cost(running, mode, count, options.seconds, figures)
             for mode in (Mode.REAL, Mode.BOTH):
-                measure_ages(process, mode, options.seconds, figures)
+                measure_ages(running, mode, options.seconds, figures)
         for mode, count in counts.items():
-            measure_places(process, mode, count, options.rounds, options.seconds, figures)
+            measure_places(running, mode, count, options.rounds, options.seconds, figures)
     return figures
 
 
@@ -201,6 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--models", nargs="*", default=[], help="which models, the first dreams")
     parser.add_argument("--device", default="auto", help='"cpu", "cuda" or "auto"')
+    parser.add_argument("--workers", type=int, default=1, help="servers, as in docs/deploy.md")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each measurement")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of a measurement")
     parser.add_argument("--soak-minutes", type=float, default=0, help="length of the soak")
@@ -210,11 +218,12 @@ def main() -> None:
     device = chosen_device(options.device)
     if options.rounds:
         kind = "cpu" if device == "cpu" else "gpu"
-        tell(f"web-{kind}", measure(options, device), device, options.save)
+        many = f"-{options.workers}-workers" if options.workers > 1 else ""
+        tell(f"web-{kind}{many}", measure(options, device), device, options.save)
     if options.soak_minutes:
         figures = Figures()
-        with server(device, options.models) as process:
-            soak(process, options.soak_minutes, figures)
+        with servers(device, options.models, options.workers) as running:
+            soak(running, options.soak_minutes, figures)
         tell("web-soak", figures, device, options.save)
 
 

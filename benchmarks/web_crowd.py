@@ -68,8 +68,8 @@ class Crowd:
 
 
 @contextmanager
-def crowd(port: int, groups: Sequence[Group]) -> Iterator[Crowd]:
-    """Let groups of players play, each player with a seed of its own.
+def crowd(ports: Sequence[int], groups: Sequence[Group]) -> Iterator[Crowd]:
+    """Let groups of players play, each player with a seed of its own, evenly on all ports.
 
     Raises:
         SentAwayError: If one of them did not get to play.
@@ -83,7 +83,9 @@ def crowd(port: int, groups: Sequence[Group]) -> Iterator[Crowd]:
         for number in range(processes):
             ours, theirs = context.Pipe()
             share = [range(group.count)[number::processes] for group in groups]
-            process = context.Process(target=_play, args=(port, groups, share, theirs), daemon=True)
+            process = context.Process(
+                target=_play, args=(ports, groups, share, theirs), daemon=True
+            )
             process.start()
             theirs.close()
             workers.append((process, ours))
@@ -104,20 +106,22 @@ def _answer(line: Connection) -> Any:
     return answer
 
 
-def _play(port: int, groups: Sequence[Group], share: Sequence[range], line: Connection) -> None:
+def _play(
+    ports: Sequence[int], groups: Sequence[Group], share: Sequence[range], line: Connection
+) -> None:
     """Run in a process of its own: play, and answer what is asked on the line until it ends."""
     try:
-        asyncio.run(_answers(port, groups, share, line))
+        asyncio.run(_answers(ports, groups, share, line))
     except (OSError, TimeoutError) as error:
         line.send(SentAwayError(str(error)))
 
 
 async def _answers(
-    port: int, groups: Sequence[Group], share: Sequence[range], line: Connection
+    ports: Sequence[int], groups: Sequence[Group], share: Sequence[range], line: Connection
 ) -> None:
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(JOIN_SECONDS):
-        them = [await _join(port, g, seeds) for g, seeds in zip(groups, share, strict=True)]
+        them = [await _join(ports, g, seeds) for g, seeds in zip(groups, share, strict=True)]
     line.send("playing")
     while True:
         try:
@@ -134,9 +138,12 @@ async def _answers(
         player.transport.abort()
 
 
-async def _join(port: int, group: Group, seeds: range) -> list[Player]:
+async def _join(ports: Sequence[int], group: Group, seeds: range) -> list[Player]:
     joined: list[Player] = []
     for first in range(0, len(seeds), TOGETHER):
         starts = [Start(mode=group.mode, seed=seed) for seed in seeds[first : first + TOGETHER]]
-        joined += await asyncio.gather(*(join(port, s, group.bytes_per_second) for s in starts))
+        chosen = [ports[start.seed % len(ports)] for start in starts]
+        joined += await asyncio.gather(
+            *(join(p, s, group.bytes_per_second) for p, s in zip(chosen, starts, strict=True))
+        )
     return joined

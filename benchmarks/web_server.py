@@ -26,40 +26,48 @@ def cpu_seconds(pid: int) -> float:
 
 
 @dataclass(frozen=True)
-class Process:
-    """A server that runs."""
+class Servers:
+    """Servers that run, each a process on a port of its own; most often it is one."""
 
-    pid: int
-    port: int
+    pids: tuple[int, ...]
+    ports: tuple[int, ...]
 
     @property
     def cpu_seconds(self) -> float:
-        """Processor time that it has taken so far."""
-        return cpu_seconds(self.pid)
+        """Processor time that they have taken so far."""
+        return sum(map(cpu_seconds, self.pids))
 
     @property
     def memory(self) -> int:
         """Bytes in memory."""
-        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * PAGE
+        return sum(int(Path(f"/proc/{p}/statm").read_text().split()[1]) for p in self.pids) * PAGE
 
 
 @contextmanager
-def server(device: str, models: list[str]) -> Iterator[Process]:
-    """Run a server."""
+def servers(device: str, models: list[str], count: int = 1) -> Iterator[Servers]:
+    """Run servers."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a socket for each player
     chosen = ["--models", *models] if models else []
     command = [sys.executable, "-m", "mirage_env.cli", "serve", "--port", "0", *MANY, *chosen]
-    process = subprocess.Popen([*command, "--device", device], stdout=subprocess.PIPE, text=True)
+    command += ["--device", device]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
     try:
-        assert process.stdout is not None
-        found = re.search(r":(\d+)/", process.stdout.readline())
-        if not found:
-            raise SystemExit("the server did not start")
-        yield Process(process.pid, int(found[1]))
+        ports = tuple(map(_port, running))
+        yield Servers(tuple(process.pid for process in running), ports)
     finally:
-        process.terminate()
-        process.wait()
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait()
+
+
+def _port(process: subprocess.Popen[str]) -> int:
+    assert process.stdout is not None
+    found = re.search(r":(\d+)/", process.stdout.readline())
+    if not found:
+        raise SystemExit("the server did not start")
+    return int(found[1])
 
 
 class Others:

@@ -43,8 +43,10 @@ test("where all places are taken there is a queue, and beyond it a door", async 
   await second.page.getByRole("heading", { name: "You are next" }).waitFor();
   await second.keep("queue");
   const third = await house.visit("?mode=real&seed=3");
-  await third.page.getByRole("heading", { name: "All places are taken" }).waitFor();
-  await third.page.getByText(/The next attempt is in \d+ s/).waitFor();
+  await third.page.getByRole("heading", { name: "No room just now" }).waitFor();
+  await third.page
+    .getByText(/All places are taken: please try again later. The next attempt is in \d+ s/)
+    .waitFor();
   await third.keep("full");
   await first.page.goto("about:blank");
   await second.until("playing");
