@@ -68,8 +68,7 @@ class Figures:
     @contextmanager
     def watching(self, running: Servers, them: Crowd) -> Iterator[None]:
         """Note what others take of the processors."""
-        ours = [*running.pids, os.getpid(), *them.pids]
-        others = Others(lambda: ours)
+        others = Others([*running.pids, os.getpid(), *them.pids])
         yield
         self.others.append(others.share())
 

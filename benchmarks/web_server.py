@@ -7,7 +7,7 @@ import re
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,12 +73,8 @@ def _port(process: subprocess.Popen[str]) -> int:
 class Others:
     """Watches how much of the machine's processors is taken by what has nothing to do with this."""
 
-    def __init__(self, ours: Callable[[], list[int]]) -> None:
-        """Begin.
-
-        Args:
-            ours: Returns the processes that do not count; the same ones throughout.
-        """
+    def __init__(self, ours: Sequence[int]) -> None:
+        """Begin; the processes that are ours do not count."""
         self._ours = ours
         self._since = self._now()
 
@@ -91,5 +87,5 @@ class Others:
         first = Path("/proc/stat").read_text().partition("\n")[0]
         user, nice, system, idle, iowait, *interrupts = map(int, first.split()[1:9])
         busy = (user + nice + system + sum(interrupts)) / JIFFIES
-        ours = sum(map(cpu_seconds, self._ours()))
+        ours = sum(map(cpu_seconds, self._ours))
         return busy - ours, busy + (idle + iowait) / JIFFIES
