@@ -44,10 +44,12 @@ struct Tuning {
     int32_t thrust, rock_speed, wave_first, cooldown, split_random;
 };
 
-// table[size] of a table by the size of a rock: by selections, since lanes differ in their sizes.
+// table[size] of a table by the size of a rock, all of it 16 bits wide in one word: lanes differ in
+// their sizes, and neither branch nor wait for it.
 HD int by_size(const int (&table)[4], int size) {
-    const int small_or_none = size == 1 ? table[1] : table[0];
-    return size == 3 ? table[3] : size == 2 ? table[2] : small_or_none;
+    const uint64_t all = uint64_t(table[0]) | uint64_t(table[1]) << 16 | uint64_t(table[2]) << 32 |
+                         uint64_t(table[3]) << 48;
+    return int(all >> 16 * size & 0xffff);
 }
 
 struct Vector {

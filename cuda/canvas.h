@@ -32,12 +32,10 @@ HD void draw_rows(const Sprite &sprite, const View &view, uint8_t *image) {
     const float pitch = view.pitch;
     uint16_t colour[3 * chunk];
     for (int k = 0; k < 3 * chunk; k++) colour[k] = uint16_t(s.colour[k % 3]);
-    int y = s.first_y < 0 ? s.first_y + n : s.first_y;
-    const int first_x = s.first_x < 0 ? s.first_x + n : s.first_x;
-    for (int ky = 0; ky < s.width; ky++, y++) {
+    for (int ky = 0, y = s.first_y; ky < s.width; ky++, y++) {
         if (y >= n) y -= n;
         const float dy = (s.offset_y + float(ky)) * pitch;
-        int x = first_x;
+        int x = s.first_x;
         for (int k0 = 0; k0 < s.width; k0 += chunk, x += chunk) {
             if (x >= n) x -= n;
             // Pixels beyond the box are computed along and kept out by an opacity of 0.

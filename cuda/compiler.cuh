@@ -13,6 +13,14 @@
 #endif
 #define CONSTANT constexpr
 
+// Before a loop that is not to be unrolled: what counts on a GPU is that the hot code fits into the
+// cache for instructions.
+#ifdef __CUDACC__
+#define ROLLED _Pragma("unroll 1")
+#else
+#define ROLLED
+#endif
+
 HD int lowest(uint32_t bits) { // the place of the lowest bit that is set; bits is not 0
 #ifdef __CUDACC__
     return __ffs(int(bits)) - 1;
@@ -35,21 +43,38 @@ HD float square_root(float x) { return __fsqrt_rn(x); }
 HD float square_root(float x) { return __builtin_sqrtf(x); }
 #endif
 
+// Bytes 1 and 3: the upper ones of two numbers of 16 bits.
+HD uint32_t upper_bytes(uint32_t x) {
+#ifdef __CUDACC__
+    return __byte_perm(x, 0, 0x4341);
+#else
+    return x >> 8 & 0x00ff00ffu;
+#endif
+}
+
 HD float magnitude(float x) { return x < 0.0f ? -x : x; }
 HD float least(float a, float b) { return a < b ? a : b; }
 HD float most(float a, float b) { return a > b ? a : b; }
 
-// table[index][axis] of a table of eight.
-HD float pick(const float (*table)[2], int index, int axis) {
+struct alignas(8) Pair {
+    float a, b;
+};
+
+// One of a table of eight.
+HD Pair pick(const Pair *table, int index) {
 #ifdef __CUDACC__
-    return table[index][axis];
+    return table[index];
 #else
     // A row of pixels picks many at a time: selections vectorise everywhere, gathers do not.
-    const float t0 = table[0][axis], t1 = table[1][axis], t2 = table[2][axis], t3 = table[3][axis];
-    const float t4 = table[4][axis], t5 = table[5][axis], t6 = table[6][axis], t7 = table[7][axis];
-    const float a = index & 1 ? t1 : t0, b = index & 1 ? t3 : t2;
-    const float c = index & 1 ? t5 : t4, d = index & 1 ? t7 : t6;
-    const float low = index & 2 ? b : a, high = index & 2 ? d : c;
-    return index & 4 ? high : low;
+    const auto select = [index](float t0, float t1, float t2, float t3, float t4, float t5,
+                                float t6, float t7) {
+        const float a = index & 1 ? t1 : t0, b = index & 1 ? t3 : t2;
+        const float c = index & 1 ? t5 : t4, d = index & 1 ? t7 : t6;
+        const float low = index & 2 ? b : a, high = index & 2 ? d : c;
+        return index & 4 ? high : low;
+    };
+    const Pair *t = table;
+    return {select(t[0].a, t[1].a, t[2].a, t[3].a, t[4].a, t[5].a, t[6].a, t[7].a),
+            select(t[0].b, t[1].b, t[2].b, t[3].b, t[4].b, t[5].b, t[6].b, t[7].b)};
 #endif
 }

@@ -11,6 +11,8 @@
 //   rock(objects, i)    the rock of any one slot, the same for all lanes
 //   set_rock(...)       puts a rock in any one slot
 //   bullets(f) ...      the same for bullets
+//   objects(which, rock, bullet, f)  f(i, rock(i)) or f(i, bullet(i - ROCK_SLOTS)) for every i of
+//                       the set `which` of rocks' slots and, above them, bullets' slots
 // After each() what it wrote can be read by all.
 
 HD Rock get_rock(const Objects &o, int i) {
@@ -49,6 +51,13 @@ struct Serial { // one thread is all the lanes; the objects are those of the rec
     template <class F> HD void bullets(F f) const { each(BULLET_SLOTS, f); }
     template <class F> HD uint32_t rocks_where(F f) const { return where(ROCK_SLOTS, f); }
     template <class F> HD uint32_t bullets_where(F f) const { return where(BULLET_SLOTS, f); }
+    template <class R, class B, class F>
+    HD void objects(uint32_t which, R rock, B bullet, F f) const {
+        for (; which != 0; which &= which - 1) {
+            const int i = lowest(which);
+            f(i, i < ROCK_SLOTS ? rock(i) : bullet(i - ROCK_SLOTS));
+        }
+    }
     HD Rock rock(const Objects &o, int i) const { return get_rock(o, i); }
     HD Bullet bullet(const Objects &o, int i) const { return get_bullet(o, i); }
     HD void set_rock(Objects &o, int i, const Rock &rock) const { put_rock(o, i, rock); }
@@ -93,9 +102,16 @@ struct Warp { // the 32 threads of a warp, one lane each
     template <class F> HD void bullets(F f) const {
         if (lane >= ROCK_SLOTS) f(lane - ROCK_SLOTS);
     }
-    template <class F> HD uint32_t rocks_where(F f) const { return where(ROCK_SLOTS, f); }
+    // All lanes find out, since a branch around it costs more.
+    template <class F> HD uint32_t rocks_where(F f) const {
+        return __ballot_sync(0xffffffffu, bool(f(lane))) & ((1u << ROCK_SLOTS) - 1);
+    }
     template <class F> HD uint32_t bullets_where(F f) const {
-        return __ballot_sync(0xffffffffu, lane >= ROCK_SLOTS && f(lane - ROCK_SLOTS)) >> ROCK_SLOTS;
+        return __ballot_sync(0xffffffffu, bool(f(lane - ROCK_SLOTS))) >> ROCK_SLOTS;
+    }
+    template <class R, class B, class F>
+    HD void objects(uint32_t which, R rock, B bullet, F f) const {
+        if (which >> lane & 1) f(lane, lane < ROCK_SLOTS ? rock(lane) : bullet(lane - ROCK_SLOTS));
     }
     HD Rock rock(const Objects &o, int i) const {
         return {from(o.x, i),

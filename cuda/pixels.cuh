@@ -14,9 +14,8 @@ HD int clip(float coverage) { return int(least(most(coverage, 0.0f), 256.0f)); }
 HD Paint octagon(const Sprite &s, float dx, float dy) {
     const float u = dx * s.axis_x + dy * s.axis_y, v = dx * s.axis_y - dy * s.axis_x;
     const int octant = (u < 0.0f) + 2 * (v < 0.0f) + 4 * (magnitude(v) > magnitude(u));
-    const float mu = pick(EDGES.of[int(s.kind)], octant, 0);
-    const float mv = pick(EDGES.of[int(s.kind)], octant, 1);
-    const float g = mu * u + mv * v; // 1 on the outline
+    const Pair m = pick(EDGES.of[int(s.kind)], octant);
+    const float g = m.a * u + m.b * v; // 1 on the outline
     return {clip((1.0f - g) * s.steepness + 128.0f), 128 + int(128.0f * least(g, 1.0f))};
 }
 
@@ -32,7 +31,7 @@ HD Paint dart(const Sprite &s, float dx, float dy) {
 }
 
 HD Paint ring(const Sprite &s, float dx, float dy) {
-    const float d = magnitude(square_root(dx * dx + dy * dy) - s.radius) - s.half_width;
+    const float d = magnitude(square_root(dx * dx + dy * dy) - s.radius()) - s.half_width();
     return {clip(128.0f - d * s.steepness), 256};
 }
 

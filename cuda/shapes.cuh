@@ -11,14 +11,14 @@ struct View { // a picture of size x size pixels
 HD View view_of(int size) { return {size, float(size) / 64.0f, 64.0f / float(size)}; }
 
 struct Edges { // ROCK_EDGES as floats
-    float of[4][8][2];
+    Pair of[4][8];
 };
 
 constexpr Edges edges_as_floats() {
     Edges edges = {};
-    for (int i = 0; i < 4 * 8 * 2; i++) {
-        const int size = i / 16, octant = i / 2 % 8, axis = i % 2;
-        edges.of[size][octant][axis] = float(ROCK_EDGES[size][octant][axis]) / 4096.0f;
+    for (int i = 0; i < 4 * 8; i++) {
+        const int (&edge)[2] = ROCK_EDGES[i / 8][i % 8];
+        edges.of[i / 8][i % 8] = {float(edge[0]) / 4096.0f, float(edge[1]) / 4096.0f};
     }
     return edges;
 }
@@ -30,16 +30,18 @@ enum class Kind : uint8_t { SMALL = 1, MEDIUM, LARGE, BULLET, FLAME, HULL, GUN, 
 HD constexpr bool is_octagon(Kind kind) { return kind <= Kind::LARGE; }
 HD constexpr bool is_dart(Kind kind) { return kind == Kind::FLAME || kind == Kind::HULL; }
 
-struct Sprite {               // 40 bytes; what is neither an octagon nor a dart is a ring
-    int16_t first_x, first_y; // of the box, in pixels; what leaves the picture wraps
+// What is neither an octagon nor a dart is a ring. 32 bytes: a warp reads one in two loads.
+struct alignas(16) Sprite {
+    uint16_t first_x, first_y; // of the box, in pixels; what leaves the picture wraps
     uint16_t width;
     uint16_t alpha; // 0 ... 256
     uint8_t colour[3];
     Kind kind;
+    float steepness;          // coverage gained in a unit across the edge
     float offset_x, offset_y; // from the object to the centre of the first pixel, in pixels
-    float axis_x, axis_y;     // forward; an octagon's is divided by its radius
-    float radius, half_width;
-    float steepness; // coverage gained in a unit across the edge
+    float axis_x, axis_y;     // forward, an octagon's divided by its radius; or
+    HD float radius() const { return axis_x; } // those of a ring
+    HD float half_width() const { return axis_y; }
 };
 
 constexpr int MAX_SPRITES = ROCK_SLOTS + BULLET_SLOTS + 4;
@@ -49,33 +51,49 @@ HD float units(int length) { return float(length) / 1024.0f; }
 // In sprites.cuh: the first pixel and the width of a box on one axis.
 HD Vector box(uint32_t x, int extent, const View &view, float &offset);
 
-HD void paint_in(Sprite &s, const int *colour) {
-    for (int c = 0; c < 3; c++) s.colour[c] = uint8_t(colour[c]);
+// Something to draw that has no place in a picture yet.
+struct Look {
+    Kind kind;
+    uint8_t colour[3];
+    int alpha;
+    uint32_t x, y;
+    int extent; // of half its box, in 1/1024 unit
+    float size; // the radius of an octagon, whose coordinates are in radii; else 1
+    float a, b; // the axis, or a ring's radius and half of its width: as in Sprite
+};
+
+HD void paint_in(Look &look, const int *colour) {
+    for (int c = 0; c < 3; c++) look.colour[c] = uint8_t(colour[c]);
 }
 
-HD Sprite sprite_at(Kind kind, uint32_t x, uint32_t y, int extent, const View &view) {
-    Sprite s = {};
-    const Vector across = box(x, extent, view, s.offset_x), down = box(y, extent, view, s.offset_y);
-    s.first_x = int16_t(across.x), s.first_y = int16_t(down.x), s.width = uint16_t(across.y);
-    s.steepness = 256.0f * view.scale;
-    s.alpha = 256;
-    s.kind = kind;
-    return s;
-}
-
-HD Sprite ring_sprite(Kind kind, uint32_t x, uint32_t y, int extent, float radius, float half_width,
-                      const View &view) {
-    Sprite s = sprite_at(kind, x, y, extent, view);
-    s.radius = radius, s.half_width = half_width;
-    return s;
-}
-
-HD Sprite dart_sprite(Kind kind, const Core &ship, int extent, const int *colour,
-                      const View &view) {
-    Sprite s = sprite_at(kind, ship.ship_x, ship.ship_y, extent, view);
+HD Look dart_look(Kind kind, const Core &ship, int extent, const int *colour) {
     const int angle = 4 * ship.ship_heading;
-    s.axis_x = float(COSINES[angle]) / 16384.0f, s.axis_y = float(-SINES[angle]) / 16384.0f;
-    paint_in(s, colour);
+    Look look = {kind, {}, 256, ship.ship_x, ship.ship_y, extent, 1.0f};
+    look.a = float(COSINES[angle]) / 16384.0f, look.b = float(-SINES[angle]) / 16384.0f;
+    paint_in(look, colour);
+    return look;
+}
+
+HD Look ring_look(Kind kind, uint32_t x, uint32_t y, int extent, float radius, float half_width,
+                  const int *colour, int alpha) {
+    Look look = {kind, {}, alpha, x, y, extent, 1.0f, radius, half_width};
+    paint_in(look, colour);
+    return look;
+}
+
+// In sprites.cuh: the first pixel and the width of a box on one axis.
+HD Vector box(uint32_t x, int extent, const View &view, float &offset);
+
+HD Sprite framed(const Look &look, const View &view) {
+    Sprite s = {};
+    const Vector across = box(look.x, look.extent, view, s.offset_x);
+    const Vector down = box(look.y, look.extent, view, s.offset_y);
+    s.first_x = uint16_t(across.x), s.first_y = uint16_t(down.x), s.width = uint16_t(across.y);
+    s.alpha = uint16_t(look.alpha);
+    for (int c = 0; c < 3; c++) s.colour[c] = look.colour[c];
+    s.kind = look.kind;
+    s.steepness = 256.0f * look.size * view.scale;
+    s.axis_x = look.a, s.axis_y = look.b;
     return s;
 }
 

@@ -2,78 +2,66 @@
 #pragma once
 #include "shapes.cuh"
 
-// First pixel and width of a box, on one axis.
+// First pixel, wrapped, and width of a box, on one axis.
 HD Vector box(uint32_t x, int extent, const View &view, float &offset) {
     const int p = int(uint64_t(x) * uint32_t(view.size) >> 16); // in 1/65536 pixel
     const int first = (p - extent * view.size) >> 16;
     offset = float((first << 16) + 32768 - p) / 65536.0f;
-    return {first, (2 * extent * view.size >> 16) + 1};
+    return {first < 0 ? first + view.size : first, (2 * extent * view.size >> 16) + 1};
 }
 
-HD Sprite rock_sprite(const Rock &rock, const Core &core, const View &view) {
-    const int size = rock.size, angle = rock.angle;
+HD Look rock_sprite(const Rock &rock, const Core &core) {
     const bool ghost = core.wave_timer > 0;
-    Sprite s = sprite_at(Kind(size), rock.x, rock.y, by_size(ROCK_EXTENT, size), view);
-    float radius = units(by_size(ROCK_EXTENT, size));
+    Look look = {Kind(rock.size), {}, ghost ? GHOST_ALPHA : 256, rock.x, rock.y};
+    look.extent = by_size(ROCK_EXTENT, rock.size);
+    look.size = units(look.extent);
     if (ghost) {
         const int grown = WAVE_TICKS + GHOST_START - core.wave_timer;
-        radius = radius * (float(grown) / float(WAVE_TICKS + GHOST_START));
+        look.size = look.size * (float(grown) / float(WAVE_TICKS + GHOST_START));
     }
-    const float inverse = 1.0f / radius;
-    s.axis_x = float(COSINES[angle]) / 16384.0f * inverse;
-    s.axis_y = float(-SINES[angle]) / 16384.0f * inverse;
-    s.steepness = 256.0f * radius * view.scale;
-    s.alpha = ghost ? GHOST_ALPHA : 256;
-    paint_in(s, ROCK_COLOURS[core.wave < 6 ? core.wave - 1 : 5]);
-    return s;
+    const float inverse = 1.0f / look.size;
+    look.a = float(COSINES[rock.angle]) / 16384.0f * inverse;
+    look.b = float(-SINES[rock.angle]) / 16384.0f * inverse;
+    paint_in(look, ROCK_COLOURS[core.wave < 6 ? core.wave - 1 : 5]);
+    return look;
 }
 
-HD Sprite bullet_sprite(const Bullet &bullet, const View &view) {
-    Sprite s = ring_sprite(Kind::BULLET, bullet.x, bullet.y, BULLET_EXTENT, 0.0f,
-                           units(BULLET_DISC), view);
+HD Look bullet_sprite(const Bullet &bullet) {
     const int alpha = BULLET_ALPHA[0] + BULLET_ALPHA[1] * bullet.life;
-    s.alpha = uint16_t(alpha < 256 ? alpha : 256);
-    paint_in(s, BULLET_COLOUR);
-    return s;
+    return ring_look(Kind::BULLET, bullet.x, bullet.y, BULLET_EXTENT, 0.0f, units(BULLET_DISC),
+                     BULLET_COLOUR, alpha < 256 ? alpha : 256);
 }
 
-HD Sprite flame_sprite(const Core &ship, const View &view) {
-    return dart_sprite(Kind::FLAME, ship, FLAME_EXTENT, FLAME_COLOUR, view);
+HD Look flame_sprite(const Core &ship) {
+    return dart_look(Kind::FLAME, ship, FLAME_EXTENT, FLAME_COLOUR);
 }
 
-HD Sprite hull_sprite(const Core &ship, const View &view) {
-    return dart_sprite(Kind::HULL, ship, HULL_EXTENT, ship_colour(ship), view);
+HD Look hull_sprite(const Core &ship) {
+    return dart_look(Kind::HULL, ship, HULL_EXTENT, ship_colour(ship));
 }
 
 // The light at the nose.
-HD Sprite gun_sprite(const Core &ship, const Tuning &tuning, const View &view) {
+HD Look gun_sprite(const Core &ship, const Tuning &tuning) {
     const Vector nose = along(GUN_AT, 4 * ship.ship_heading);
-    Sprite s = ring_sprite(Kind::GUN, ship.ship_x + uint32_t(nose.x),
-                           ship.ship_y + uint32_t(nose.y), GUN_EXTENT, 0.0f, units(GUN_DISC), view);
     const int alpha = ship.cooldown * 256 / tuning.cooldown;
-    s.alpha = uint16_t(alpha < 256 ? alpha : 256);
-    paint_in(s, GUN_COLOUR);
-    return s;
+    return ring_look(Kind::GUN, ship.ship_x + uint32_t(nose.x), ship.ship_y + uint32_t(nose.y),
+                     GUN_EXTENT, 0.0f, units(GUN_DISC), GUN_COLOUR, alpha < 256 ? alpha : 256);
 }
 
 // The blast of a dying ship, or the shield of a new one.
-HD Sprite halo_sprite(const Core &ship, const View &view) {
+HD Look halo_sprite(const Core &ship) {
     if (ship.dying > 0) {
         const float left = float(ship.dying) / float(DEATH_TICKS);
         const float r0 = units(BLAST_RADIUS[0]), r1 = units(BLAST_RADIUS[1]);
         const float w0 = units(BLAST_WIDTH[0]), w1 = units(BLAST_WIDTH[1]);
-        Sprite s = ring_sprite(Kind::HALO, ship.ship_x, ship.ship_y, BLAST_EXTENT,
-                               r0 + (r1 - r0) * (1.0f - left), w0 + (w1 - w0) * left, view);
-        paint_in(s, ship_colour(ship));
-        return s;
+        return ring_look(Kind::HALO, ship.ship_x, ship.ship_y, BLAST_EXTENT,
+                         r0 + (r1 - r0) * (1.0f - left), w0 + (w1 - w0) * left, ship_colour(ship),
+                         256);
     }
     const float left = float(ship.shield) / float(SHIELD_TICKS);
     const float r0 = units(SHIELD_RADIUS[0]), r1 = units(SHIELD_RADIUS[1]);
-    Sprite s = ring_sprite(Kind::HALO, ship.ship_x, ship.ship_y, SHIELD_EXTENT,
-                           r0 + (r1 - r0) * left, units(SHIELD_WIDTH), view);
-    s.alpha = SHIELD_ALPHA;
-    paint_in(s, SHIELD_COLOUR);
-    return s;
+    return ring_look(Kind::HALO, ship.ship_x, ship.ship_y, SHIELD_EXTENT, r0 + (r1 - r0) * left,
+                     units(SHIELD_WIDTH), SHIELD_COLOUR, SHIELD_ALPHA);
 }
 
 // Fills `list` in the order of drawing (large, medium, small rocks, bullets, flame, hull, gun,
@@ -81,36 +69,33 @@ HD Sprite halo_sprite(const Core &ship, const View &view) {
 template <class Lanes>
 HD int sprites(const typename Lanes::Objects &objects, const Core &core, const Tuning &tuning,
                const View &view, Sprite *list, Lanes lanes) {
-    int n = 0, place = 0;
-    const uint32_t all = lanes.rocks_where([&](int i) { return get_rock(objects, i).size != 0; });
-    const uint32_t large = lanes.rocks_where([&](int i) { return get_rock(objects, i).size == 3; });
-    const uint32_t medium =
-        lanes.rocks_where([&](int i) { return get_rock(objects, i).size == 2; });
-    lanes.rocks([&](int i) {
-        const Rock rock = get_rock(objects, i);
-        const uint32_t before = (1u << i) - 1;
-        if (rock.size == 3) place = count(large & before);
-        if (rock.size == 2) place = count(large) + count(medium & before);
-        if (rock.size == 1) place = count(large | medium) + count(all & ~large & ~medium & before);
-        if (rock.size != 0) list[place] = rock_sprite(rock, core, view);
+    const auto of_size = [&](int size) {
+        return lanes.rocks_where([&](int i) { return get_rock(objects, i).size == size; });
+    };
+    const uint32_t large = of_size(3), medium = of_size(2), small = of_size(1);
+    const uint32_t bullets =
+        lanes.bullets_where([&](int i) { return get_bullet(objects, i).life != 0; }) << ROCK_SLOTS;
+    lanes.objects(
+        large | medium | small | bullets,
+        [&](int i) { return rock_sprite(get_rock(objects, i), core); },
+        [&](int i) { return bullet_sprite(get_bullet(objects, i)); },
+        [&](int i, const Look &look) {
+            const bool l = large >> i & 1, m = medium >> i & 1, s = small >> i & 1;
+            const uint32_t alike = l ? large : m ? medium : s ? small : bullets;
+            const uint32_t first = l ? 0 : m ? large : s ? large | medium : large | medium | small;
+            list[count(first) + count(alike & ((1u << i) - 1))] = framed(look, view);
+        });
+    const int n = count(large | medium | small | bullets);
+    const bool ship = alive(core), halo = core.dying > 0 || (ship && core.shield > 0);
+    const uint32_t parts = uint32_t(ship && core.thrusting) | uint32_t(ship) << 1 |
+                           uint32_t(ship && core.cooldown > 0) << 2 | uint32_t(halo) << 3;
+    lanes.each(4, [&](int k) {
+        if ((parts >> k & 1) == 0) return;
+        const Look look = k == 0   ? flame_sprite(core)
+                          : k == 1 ? hull_sprite(core)
+                          : k == 2 ? gun_sprite(core, tuning)
+                                   : halo_sprite(core);
+        list[n + count(parts & ((1u << k) - 1))] = framed(look, view);
     });
-    n = count(all);
-    const uint32_t flying =
-        lanes.bullets_where([&](int i) { return get_bullet(objects, i).life != 0; });
-    lanes.bullets([&](int i) {
-        const Bullet bullet = get_bullet(objects, i);
-        if (bullet.life != 0)
-            list[n + count(flying & ((1u << i) - 1))] = bullet_sprite(bullet, view);
-    });
-    n += count(flying);
-    const bool ship = alive(core), flame = ship && core.thrusting, gun = ship && core.cooldown > 0;
-    const bool halo = core.dying > 0 || (ship && core.shield > 0);
-    lanes.each(1, [&](int) {
-        int k = n;
-        if (flame) list[k++] = flame_sprite(core, view);
-        if (ship) list[k++] = hull_sprite(core, view);
-        if (gun) list[k++] = gun_sprite(core, tuning, view);
-        if (halo) list[k++] = halo_sprite(core, view);
-    });
-    return n + flame + ship + gun + halo;
+    return n + count(parts);
 }

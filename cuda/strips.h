@@ -18,7 +18,7 @@ constexpr float PITCH = 64.0f / float(SIZE); // units a pixel
 constexpr int ROW_BYTES = 3 * SIZE;
 constexpr int FRAME_BYTES = CHANNELS * SIZE * SIZE;
 #ifndef BUDGET
-#define BUDGET 4224 // bytes of a strip at most
+#define BUDGET 3072 // bytes of a strip at most
 #endif
 constexpr int ROWS = BUDGET / ROW_BYTES < SIZE / 2 ? BUDGET / ROW_BYTES : SIZE / 2; // of a strip
 constexpr int STRIPS = (SIZE + ROWS - 1) / ROWS; // the last one may be lower
@@ -26,76 +26,98 @@ constexpr int STRIP_BYTES = (ROWS * ROW_BYTES + 15) / 16 * 16;
 
 struct Scratch { // what a warp keeps in shared memory
     Sprite list[MAX_SPRITES];
+    uint16_t slices[MAX_SPRITES]; // of the boxes: SLICES
     alignas(16) uint8_t strip[STRIP_BYTES];
 };
 
 HD constexpr int lesser(int a, int b) { return a < b ? a : b; }
+HD constexpr int greater(int a, int b) { return a > b ? a : b; }
 HD int wrapped(int i, int size) { return i < 0 ? i + size : i >= size ? i - size : i; }
-
-HD constexpr int box_width(Kind kind) { // the widest there is, in a picture of this size
-    const int extent = kind <= Kind::LARGE            ? ROCK_EXTENT[int(kind)]
-                       : kind == Kind::BULLET         ? BULLET_EXTENT
-                       : kind == Kind::FLAME          ? FLAME_EXTENT
-                       : kind == Kind::HULL           ? HULL_EXTENT
-                       : kind == Kind::GUN            ? GUN_EXTENT
-                       : SHIELD_EXTENT > BLAST_EXTENT ? SHIELD_EXTENT
-                                                      : BLAST_EXTENT;
-    return (2 * extent * SIZE >> 16) + 1;
-}
 
 struct Rows { // of a picture
     int top, count;
 };
 
-// How far below the top of the strip a sprite's box begins, from 0 to SIZE - 1 around the torus.
-HD int below_top(const Sprite &s, Rows rows) {
-    return wrapped(wrapped(s.first_y, SIZE) - rows.top, SIZE);
+// Where a sprite's box begins, in rows below the top of the strip; negative above it. Around the
+// torus a box meets a strip once, since together they are lower than a picture.
+HD int top_of(const Sprite &s, Rows rows) {
+    const int below = s.first_y - rows.top + (s.first_y < rows.top ? SIZE : 0);
+    return below < rows.count ? below : below - SIZE;
 }
 
-HD bool meets(const Sprite &s, Rows rows) {
-    const int start = below_top(s, rows);
-    return start < rows.count || start + s.width > SIZE;
+HD bool meets(const Sprite &s, Rows rows) { return top_of(s, rows) + s.width > 0; }
+
+struct Slices { // SLICES.of[width] = 1024 / width + 1, with which lanes are told apart by a product
+    uint16_t of[33];
+};
+
+constexpr Slices slices_by_width() {
+    Slices slices = {};
+    for (int width = 1; width <= 32; width++) slices.of[width] = uint16_t(1024 / width + 1);
+    return slices;
 }
 
-template <Kind kind> HD Paint paint(const Sprite &s, float dx, float dy) {
-    return is_octagon(kind) ? octagon(s, dx, dy)
-           : is_dart(kind)  ? dart(s, dx, dy)
-                            : ring(s, dx, dy);
+TABLE Slices SLICES = slices_by_width();
+
+// blend() of a pixel's three channels, two of them in one word.
+HD void blend_pixel(uint8_t *pixel, uint32_t red_blue, uint32_t green, uint32_t opaque,
+                    uint32_t shade) {
+    const uint32_t clear = 256 - opaque, under = pixel[0] | uint32_t(pixel[2]) << 16;
+    red_blue = under * clear + upper_bytes(red_blue * shade) * opaque;
+    green = pixel[1] * clear + upper_bytes(green * shade) * opaque;
+    pixel[0] = uint8_t(red_blue >> 8), pixel[1] = uint8_t(green >> 8);
+    pixel[2] = uint8_t(red_blue >> 24);
 }
 
-// Blends what of a sprite lies in a strip; the lanes are laid out as its box, as many rows as fit.
-template <Kind kind, class Lanes>
-HD void draw_sprite(Sprite s, Rows rows, uint8_t *strip, Lanes lanes) {
-    s.kind = kind; // as the compiler now knows
-    constexpr int ACROSS = box_width(kind), DOWN = 32 / ACROSS;
-    static_assert(ACROSS <= 32 && ACROSS + ROWS <= SIZE, "a box is at most a warp wide");
-    const int start = below_top(s, rows);
-    const int above = start < rows.count ? 0 : SIZE - start; // rows of the box above the strip
-    const int first_row = start < rows.count ? start : 0;
-    const int end = lesser(s.width, rows.count - first_row + above);
+// Blends what of a sprite lies in a strip. The lanes lie over its box, as many rows as fit.
+template <Paint (*shape)(const Sprite &, float, float), class Lanes>
+HD void draw_shape(const Sprite &s, int slice, Rows rows, uint8_t *strip, Lanes lanes) {
+    const int top = top_of(s, rows), above = greater(-top, 0); // rows of the box above the strip
+    const float end = float(lesser(s.width, rows.count - top));
+    const int down = slice >> 5; // 32 / width
+    const uint32_t red_blue = s.colour[0] | uint32_t(s.colour[2]) << 16, green = s.colour[1];
     lanes.each(32, [&](int lane) { // one sprite after another: they overlap
-        const int kx = lane % ACROSS, lane_y = lane / ACROSS;
-        if (kx >= s.width || lane_y >= DOWN) return;
+        const int lane_y = lane * slice >> 10, kx = lane - lane_y * s.width; // lane / width
+        const int x = s.first_x + kx - (s.first_x + kx < SIZE ? 0 : SIZE);
         const float dx = (s.offset_x + float(kx)) * PITCH;
-        float y = float(above + lane_y);
-        uint8_t *pixel =
-            strip + 3 * wrapped(s.first_x + kx, SIZE) + ROW_BYTES * (first_row + lane_y);
-        for (int ky = above + lane_y; ky < end; ky += DOWN) {
-            const Paint seen = paint<kind>(s, dx, (s.offset_y + y) * PITCH);
-            const int opaque = opacity(seen.coverage, s.alpha);
-            for (int c = 0; c < 3; c++) {
-                pixel[c] = blend(pixel[c], s.colour[c], opaque, seen.shade);
-            }
-            y += float(DOWN), pixel += ROW_BYTES * DOWN;
+        uint8_t *pixel = strip + 3 * x + ROW_BYTES * (top + above + lane_y);
+        float ky = lane_y < down ? float(above + lane_y) : end; // small integers: exact
+        ROLLED
+        for (; ky < end; ky += float(down), pixel += ROW_BYTES * down) {
+            const Paint seen = shape(s, dx, (s.offset_y + ky) * PITCH);
+            blend_pixel(pixel, red_blue, green, uint32_t(opacity(seen.coverage, s.alpha)),
+                        uint32_t(seen.shade));
         }
     });
 }
 
-template <Kind kind, class Lanes>
-HD void draw_all(uint32_t which, const Sprite *list, Rows rows, uint8_t *strip, Lanes lanes) {
-    for (; which != 0; which &= which - 1) {
-        draw_sprite<kind>(list[lowest(which)], rows, strip, lanes);
+HD Sprite load(const Sprite &from) { // into registers, whole: what is drawn cannot change it
+    union {
+        uint4 halves[2];
+        Sprite sprite;
+    } read = {};
+    const uint4 *halves = reinterpret_cast<const uint4 *>(&from);
+    read.halves[0] = halves[0], read.halves[1] = halves[1];
+    return read.sprite;
+}
+
+template <class Lanes>
+HD void draw_sprite(const Sprite &s, int slice, Rows rows, uint8_t *strip, Lanes lanes) {
+    if (is_octagon(s.kind)) {
+        draw_shape<octagon>(s, slice, rows, strip, lanes);
+    } else if (is_dart(s.kind)) {
+        draw_shape<dart>(s, slice, rows, strip, lanes);
+    } else {
+        draw_shape<ring>(s, slice, rows, strip, lanes);
     }
+}
+
+// f(i) for every i < n, spread over the lanes.
+template <class F, class Lanes> HD void spread(int n, Lanes lanes, F f) {
+    lanes.each(32, [&](int lane) {
+        for (int k = 0; k < n / 32; k++) f(32 * k + lane);
+        if (lane < n % 32) f(n / 32 * 32 + lane);
+    });
 }
 
 // What is sent at a time: as many bytes as divide every strip and every picture.
@@ -114,21 +136,18 @@ typedef Chunk<COMMON % 16 == 0 ? 16 : COMMON % 4 == 0 ? 4 : 1>::Type Packet;
 
 template <class Lanes> HD void send(const uint8_t *strip, Rows rows, uint8_t *image, Lanes lanes) {
     Packet *to = reinterpret_cast<Packet *>(image + CHANNELS * SIZE * rows.top);
-    const int packets = CHANNELS * SIZE * rows.count / int(sizeof(Packet));
-    lanes.each(32, [&](int lane) {
-        for (int i = lane; i < packets; i += 32) {
-            if (CHANNELS == 3) {
-                // Streamed past the cache, which is better used for the states of the arenas.
-                __stcs(to + i, reinterpret_cast<const Packet *>(strip)[i]);
-            } else {
-                union {
-                    Packet packet;
-                    uint8_t greys[sizeof(Packet)];
-                } out;
-                const uint8_t *pixel = strip + 3 * sizeof(Packet) * i;
-                for (uint8_t &g : out.greys) g = grey(pixel[0], pixel[1], pixel[2]), pixel += 3;
-                __stcs(to + i, out.packet);
-            }
+    spread(CHANNELS * SIZE * rows.count / int(sizeof(Packet)), lanes, [&](int i) {
+        if (CHANNELS == 3) {
+            // Streamed past the cache, which is better used for the states of the arenas.
+            __stcs(to + i, reinterpret_cast<const Packet *>(strip)[i]);
+        } else {
+            union {
+                Packet packet;
+                uint8_t greys[sizeof(Packet)];
+            } out;
+            const uint8_t *pixel = strip + 3 * sizeof(Packet) * i;
+            for (uint8_t &g : out.greys) g = grey(pixel[0], pixel[1], pixel[2]), pixel += 3;
+            __stcs(to + i, out.packet);
         }
     });
 }
@@ -139,33 +158,25 @@ HD void draw_picture(Scratch &scratch, const typename Lanes::Objects &objects, c
                      const Tuning &tuning, uint8_t *image, int part, int parts, Lanes lanes) {
     const Sprite *list = scratch.list;
     const int n = sprites(objects, core, tuning, view_of(SIZE), scratch.list, lanes);
-    const auto all = [&](Kind kind) {
-        return lanes.where(lesser(n, 32), [&](int i) { return list[i].kind == kind; });
-    };
-    const uint32_t large = all(Kind::LARGE), medium = all(Kind::MEDIUM), small = all(Kind::SMALL);
-    const uint32_t bullets = all(Kind::BULLET);
-    const int ship = count(large | medium | small | bullets); // what follows belongs to it
+    for (int first = 0; first < n; first += 32) {
+        lanes.each(lesser(n - first, 32),
+                   [&](int i) { scratch.slices[first + i] = SLICES.of[list[first + i].width]; });
+    }
+    ROLLED
     for (int k = part; k < STRIPS; k += parts) {
-        const Rows rows = {k * ROWS, lesser(ROWS, SIZE - k * ROWS)};
+        const int left = SIZE - k * ROWS;
+        const Rows rows = {k * ROWS, SIZE % ROWS == 0 || ROWS < left ? ROWS : left};
         uint8_t *strip = scratch.strip;
-        lanes.each(32, [&](int lane) {
-            for (int i = lane; i < STRIP_BYTES / 16; i += 32) {
-                reinterpret_cast<uint4 *>(strip)[i] = uint4{0, 0, 0, 0};
-            }
-        });
-        const uint32_t here = lanes.where(ship, [&](int i) { return meets(list[i], rows); });
-        draw_all<Kind::LARGE>(large & here, list, rows, strip, lanes);
-        draw_all<Kind::MEDIUM>(medium & here, list, rows, strip, lanes);
-        draw_all<Kind::SMALL>(small & here, list, rows, strip, lanes);
-        draw_all<Kind::BULLET>(bullets & here, list, rows, strip, lanes);
-        for (int i = ship; i < n; i++) {
-            const Sprite &s = list[i];
-            if (!meets(s, rows)) continue;
-            switch (s.kind) {
-            case Kind::FLAME: draw_sprite<Kind::FLAME>(s, rows, strip, lanes); break;
-            case Kind::HULL: draw_sprite<Kind::HULL>(s, rows, strip, lanes); break;
-            case Kind::GUN: draw_sprite<Kind::GUN>(s, rows, strip, lanes); break;
-            default: draw_sprite<Kind::HALO>(s, rows, strip, lanes);
+        spread(STRIP_BYTES / 16, lanes,
+               [&](int i) { reinterpret_cast<uint4 *>(strip)[i] = uint4{0, 0, 0, 0}; });
+        ROLLED
+        for (int first = 0; first < n; first += 32) {
+            uint32_t here = lanes.where(lesser(n - first, 32),
+                                        [&](int i) { return meets(list[first + i], rows); });
+            ROLLED
+            for (; here != 0; here &= here - 1) {
+                const int i = first + lowest(here);
+                draw_sprite(load(list[i]), scratch.slices[i], rows, strip, lanes);
             }
         }
         send(strip, rows, image, lanes);

@@ -34,7 +34,7 @@ HD int strike(typename Lanes::Objects &objects, const Core &core, const Tuning &
         const Bullet bullet = lanes.bullet(objects, shot);
         const uint32_t struck = lanes.rocks_where([&](int i) {
             const Rock rock = get_rock(objects, i);
-            return rock.size != 0 && (done >> i & 1) == 0 &&
+            return (rock.size != 0) & (done >> i & 1 ^ 1) & // no branch: this is the hot loop
                    touches(rock.x, rock.y, bullet.x, bullet.y,
                            by_size(ROCK_REACH, rock.size) + BULLET_REACH);
         });
@@ -88,8 +88,8 @@ HD Outcome tick(typename Lanes::Objects &objects, Core &core, const Tuning &tuni
         if (alive(core) && core.shield == 0) {
             const uint32_t touching = lanes.rocks_where([&](int i) {
                 const Rock rock = get_rock(objects, i);
-                return rock.size != 0 && touches(rock.x, rock.y, core.ship_x, core.ship_y,
-                                                 by_size(ROCK_REACH, rock.size) + SHIP_REACH);
+                return (rock.size != 0) & touches(rock.x, rock.y, core.ship_x, core.ship_y,
+                                                  by_size(ROCK_REACH, rock.size) + SHIP_REACH);
             });
             if (touching != 0) crash(core);
         }
