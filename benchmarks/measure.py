@@ -67,6 +67,7 @@ def gpu() -> dict[str, str]:
 def machine() -> dict[str, str]:
     """Return the processor, the cores that may be used, and the versions of what was measured."""
     packages = ("mirage-env", "numpy", "gymnasium", "ale-py", "torch", "pycuda", "onnxruntime")
+    packages += ("websockets",)
     return {
         "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0))),
@@ -99,8 +100,12 @@ def print_table(figures: dict[str, Rate]) -> None:
     width = max(map(len, figures))
     print(f"{'':{width}}  {'median':>14}  {'least':>14}  {'most':>14}")
     for rate in figures.values():
-        numbers = "  ".join(f"{x:14,.0f}" for x in (rate.median, rate.least, rate.most))
+        numbers = "  ".join(map(_number, (rate.median, rate.least, rate.most)))
         print(f"{rate.name:{width}}  {numbers}  {rate.unit}")
+
+
+def _number(value: float) -> str:
+    return f"{value:14,.0f}" if value >= 100 or value == int(value) else f"{value:14.2f}"
 
 
 def _processor() -> str:

@@ -11,6 +11,7 @@ actions and begin anew when an episode ends.
     pip install ale-py craftax pgx 'jax[cuda13]'
 """
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import argparse

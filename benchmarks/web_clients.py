@@ -10,7 +10,7 @@ import random
 import socket
 import struct
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mirage_web.client_messages import Ack, Keys, Reset, Start
 from mirage_web.protocol import encode
@@ -39,18 +39,22 @@ class Seen:
         ages: Of each frame, from when it was made until it was received, ms.
         bytes: Received.
         busy: How often the server said that it is late.
+        lost: Whether the connection has ended.
         since: When it began, s.
+        seconds: For how long, as soon as it is over.
     """
 
     ages: list[float] = field(default_factory=list)
     bytes: int = 0
     busy: int = 0
+    lost: bool = False
     since: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
 
     @property
     def rate(self) -> float:
-        """Frames a second until now."""
-        return len(self.ages) / (time.monotonic() - self.since)
+        """Frames a second."""
+        return len(self.ages) / self.seconds
 
 
 class Player(asyncio.Protocol):
@@ -152,6 +156,11 @@ class Player(asyncio.Protocol):
                 self.send(Keys(action=self._rng.randrange(12)))
         elif payload[2] == Notice.TYPE:
             self.seen.busy += 1
+
+    def told(self) -> Seen:
+        """Return what it has seen until now."""
+        seconds = time.monotonic() - self.seen.since
+        return replace(self.seen, lost=self.lost, seconds=seconds)
 
     def send(self, message: Message) -> None:
         """Send a message."""

@@ -137,10 +137,9 @@ template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
     if (part == 0 && MANY) store(object, core, home, warp);
 }
 
-#ifndef BLOCKS
-#define BLOCKS 8
-#endif
-#define KERNEL extern "C" __global__ void __launch_bounds__(32 * WARPS, BLOCKS)
+// Eight blocks on a multiprocessor leave a thread 64 registers. More blocks were slower: what is
+// then spilled costs more than what is gained by having more warps to choose from.
+#define KERNEL extern "C" __global__ void __launch_bounds__(32 * WARPS, 8)
 
 KERNEL step_drawing(Batch b) { run<1, false, See::PICTURES>(b); }
 KERNEL step_drawing_shared(Batch b) { run<WARPS, false, See::PICTURES>(b); }
@@ -193,6 +192,8 @@ struct Pictures {
     uint8_t *images;        // [n, size, size, channels]
     int size, channels;
 };
+
+HD int wrapped(int i, int size) { return i < 0 ? i + size : i; }
 
 HD Paint paint_any(const Sprite &s, float dx, float dy) {
     return is_octagon(s.kind) ? octagon(s, dx, dy)

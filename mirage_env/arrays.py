@@ -8,7 +8,8 @@ worlds of a GPU give new tensors, and nothing here waits for them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -208,20 +209,53 @@ class DeviceArrays:
 
 
 class TensorPool:
-    """Gives tensors of a GPU to write in: new ones, from PyTorch's allocator of memory.
+    """Gives tensors to write in: new ones, from PyTorch's allocator of memory.
 
     That allocator hands out the same memory again as soon as nobody holds it, and in the order of
-    the stream, so that a program that keeps no observations runs on two of them.
+    the stream, so that a program that keeps no observations runs on two of them. To ask it takes as
+    long as to launch a step: small tensors are taken from it several at a time.
     """
+
+    AT_ONCE = 64 << 20
+    """Bytes that are allocated together at most."""
 
     def __init__(self, shape: tuple[int, ...], like: Any, *, reuse: bool) -> None:
         """Give tensors of a shape, otherwise like one; with `reuse` the same every time."""
         self._shape, self._empty = shape, like.new_empty
         self._one = self._empty(shape) if reuse else None
+        size = max(1, math.prod(shape) * like.element_size())
+        self._at_once = min(16, self.AT_ONCE // size)
+        self._ready: Iterator[Any] = iter(())
+        self._stream, self._ready_in = _stream_of(like.device), None
 
     def take(self) -> Any:
         """Return a tensor that nobody holds, with whatever was last written in it."""
-        return self._empty(self._shape) if self._one is None else self._one
+        if self._one is not None:
+            return self._one
+        stream = self._stream()
+        if self._at_once < 2 or stream is None:
+            return self._empty(self._shape)
+        if stream != self._ready_in:  # Memory is given back to the stream that it was taken in.
+            self._ready, self._ready_in = iter(()), stream
+        tensor = next(self._ready, None)
+        if tensor is None:
+            self._ready = iter(self._empty((self._at_once, *self._shape)).unbind(0))
+            tensor = next(self._ready)
+        return tensor
+
+
+def _stream_of(device: Any) -> Callable[[], int | None]:
+    """Return a function for PyTorch's current stream of a device, 0 on the CPU.
+
+    It gives None while a graph is captured: what a graph writes comes from memory of its own.
+    """
+    if device.type != "cuda":
+        return lambda: 0
+    import torch
+
+    capturing, current = torch.cuda.is_current_stream_capturing, torch._C._cuda_getCurrentRawStream
+    index = device.index
+    return lambda: None if capturing() else current(index)
 
 
 class TensorStack:
@@ -275,21 +309,21 @@ class LateInfos(dict[str, Any]):
     as much time as the launch of the step.
     """
 
+    __slots__ = ("_arrays", "_told")
+
     def __init__(self, infos: dict[str, Any], arrays: Arrays, world: DeviceWorld) -> None:
         """Hold `infos`, and later what the world tells of its last step."""
         super().__init__(infos)
-        told = world.step_infos()
-        self._fill: Callable[[], None] | None = lambda: super(LateInfos, self).update(
-            arrays.masked(told(), None)
-        )
+        self._arrays: Arrays = arrays
+        self._told: Callable[[], dict[str, Any]] | None = world.step_infos()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)
 
     def _filled(self) -> None:
-        fill, self._fill = self._fill, None
-        if fill is not None:
-            fill()
+        told, self._told = self._told, None
+        if told is not None:
+            super().update(self._arrays.masked(told(), None))
 
 
 def _after_filling(name: str) -> Any:

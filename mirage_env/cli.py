@@ -21,7 +21,18 @@ from mirage_env.play.settings import RecordSettings, ReplaySettings, Settings
 from mirage_env.rules import Rules, tuning
 from mirage_env.simulator import SimulatorConfig
 
-__all__ = ["Dream", "Evaluate", "Play", "Record", "Replay", "Serve", "Train", "Version", "main"]
+__all__ = [
+    "Dream",
+    "Evaluate",
+    "Play",
+    "Record",
+    "Replay",
+    "Serve",
+    "Train",
+    "Version",
+    "Watch",
+    "main",
+]
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,25 @@ class Dream(Settings):
         """Dream, or record."""
         start = import_module("mirage_env.play.start")
         return start.play(self, first="DREAM", dream="needed")
+
+
+@dataclass(frozen=True)
+class Watch(Settings):
+    """Watch an agent play, or without one a demonstration that plans ahead.
+
+    Press a key of the game and you play on yourself; H lists the keys, B shows the dream beside.
+
+    Example: mirage watch --agent runs/ppo/agent.safetensors
+
+    Example: mirage watch --record agent.mp4 --seconds 20
+    """
+
+    demo: bool = True
+    """Let a demonstration or the agent play until you press a key of the game."""
+
+    def run(self) -> int:
+        """Watch, or record."""
+        return import_module("mirage_env.play.start").play(self)
 
 
 @dataclass(frozen=True)
@@ -137,6 +167,7 @@ SUBCOMMANDS = {
     "serve": Serve,
     "play": Play,
     "dream": Dream,
+    "watch": Watch,
     "record": Record,
     "replay": Replay,
     "train": Train,

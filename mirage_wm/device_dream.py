@@ -7,6 +7,7 @@ are those of `mirage_wm.dream.Dream`, which is the one to read; a test holds the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -201,9 +202,10 @@ class DeviceDream:
             score = score[torch.as_tensor(indices, device=self.device)]
         return {"score": score.clone()}
 
-    def step_infos(self) -> dict[str, Tensor]:
+    def step_infos(self) -> Callable[[], dict[str, Tensor]]:
         """See `DeviceWorld.step_infos`."""
-        return self.infos()
+        infos = self.infos()
+        return lambda: infos
 
     def stack(
         self,
@@ -213,8 +215,9 @@ class DeviceDream:
         *,
         begun: Tensor | None = None,
         last: Tensor | None = None,
+        ended: Tensor | None = None,
     ) -> None:
-        """See `DeviceWorld.stack`."""
+        """See `DeviceWorld.stack`; stacks all, whoever `ended`."""
         if begun is not None:
             newer = ring[newest][:, None]
             ring.copy_(_where(begun, newer, ring.transpose(0, 1)).transpose(0, 1))

@@ -1,18 +1,15 @@
-"""The server over real sockets: what it refuses, who waits, and that nobody slows another."""
+"""The server over real sockets: what it refuses, and that nobody slows another."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 
 import pytest
 
 pytest.importorskip("websockets")
 
-from web_players import Fading, Failing, Player, in_a_loop, joined, playing, served
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from web_players import Fading, Failing, connect_to, in_a_loop, joined, playing, served
 
 from mirage_env.runs import from_runs
 from mirage_web import connection
@@ -28,7 +25,6 @@ from mirage_web.protocol import (
     Pause,
     Ping,
     Pong,
-    Queue,
     Record,
     Recording,
     Reset,
@@ -36,7 +32,6 @@ from mirage_web.protocol import (
     Step,
     encode,
 )
-from mirage_web.site import SAFETY, Doors
 from mirage_web.window import MOST
 from mirage_web.wire import Close, Mode, State
 
@@ -305,272 +300,3 @@ async def test_a_client_that_reads_no_answers_is_sent_away(monkeypatch: pytest.M
         async with asyncio.timeout(20):
             while server._live:
                 await asyncio.sleep(0.05)
-
-
-# Full
-
-
-@in_a_loop
-async def test_who_finds_no_place_waits_is_told_where_and_plays_when_one_is_free() -> None:
-    async with served(Limits(games=1, dreams=1)) as (_, port), joined(port) as ada:
-        await playing(ada, Mode.DREAM)
-        async with joined(port) as bob, joined(port) as cleo, joined(port) as dora:
-            await bob.send(Start(mode=Mode.BOTH, seed=1))
-            assert await bob.next(Queue) == Queue(position=1, waiting=1)
-            await cleo.send(Start(mode=Mode.DREAM, seed=2), Keys(action=3))
-            assert await cleo.next(Queue) == Queue(position=2, waiting=2)
-            assert await bob.next(Queue) == Queue(position=1, waiting=2)
-            await playing(dora)  # the real game has places of its own
-            await ada.socket.close()
-            assert (await bob.next(Begin)).mode == Mode.BOTH
-            assert await cleo.next(Queue) == Queue(position=1, waiting=1)
-            await bob.send(Start(mode=Mode.REAL, seed=1))  # gives its place to the next
-            assert (await cleo.next(Begin)).seed == 2
-            assert await bob.next(Queue) == Queue(position=1, waiting=1)
-            await dora.socket.close()
-            assert (await bob.next(Begin)).mode == Mode.REAL
-
-
-@in_a_loop
-async def test_when_the_queue_is_full_the_next_is_sent_away_to_try_again_later() -> None:
-    async with served(Limits(games=1, dreams=0, waiting=0)) as (_, port), joined(port) as ada:
-        await playing(ada)
-        address = f"ws://127.0.0.1:{port}/socket"
-        async with connect(address, subprotocols=["mirage.v1"], proxy=None) as bob:
-            code, _ = await Player(bob).closed()
-            assert code == Close.FULL
-    async with served(Limits(games=1, dreams=5, waiting=0)) as (_, port), joined(port) as ada:
-        await playing(ada)
-        async with joined(port) as bob:
-            await bob.send(Start(mode=Mode.REAL, seed=1))
-            assert await bob.closed() == (
-                Close.FULL,
-                "all places are taken: please try again later",
-            )
-
-
-@in_a_loop
-async def test_one_address_has_so_many_connections_and_no_more() -> None:
-    async with served(Limits(per_address=2)) as (_, port), joined(port) as ada:
-        async with joined(port):
-            address = f"ws://127.0.0.1:{port}/socket"
-            async with connect(address, subprotocols=["mirage.v1"], proxy=None) as third:
-                assert await Player(third).closed() == (
-                    Close.FULL,
-                    "too many connections from this address",
-                )
-        async with joined(port) as again:
-            await playing(again)
-        await playing(ada)
-
-
-@in_a_loop
-async def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_saw() -> None:
-    async with served(Limits(per_address=1), behind_proxy=True) as (server, port):
-        told = [{"X-Forwarded-For": f"9.9.9.9, 10.0.0.{i}"} for i in range(2)]
-        async with (
-            joined(port, additional_headers=told[0]) as ada,
-            joined(port, additional_headers=told[1]) as bob,
-        ):
-            await playing(ada)
-            await playing(bob)
-            assert set(server._connections) == {"10.0.0.0", "10.0.0.1"}
-
-
-# Restarting
-
-
-@in_a_loop
-async def test_a_restart_tells_everybody_and_a_new_server_takes_them_back() -> None:
-    async with served() as (_, port):
-        players = [await connect_to(port) for _ in range(3)]
-        for player in players:
-            await playing(player, Mode.BOTH)
-    for player in players:
-        assert await player.closed() == (
-            Close.RESTART,
-            "the server restarts: the page comes back by itself",
-        )
-    async with served() as (_, port), joined(port) as player:
-        await playing(player)
-
-
-async def connect_to(port: int) -> Player:
-    address = f"ws://127.0.0.1:{port}/socket"
-    return Player(await connect(address, subprotocols=["mirage.v1"], proxy=None))
-
-
-@in_a_loop
-async def test_a_server_stops_soon_though_a_client_does_not_answer() -> None:
-    async with served() as (_, port):
-        player = await connect_to(port)
-        await playing(player)
-        player.socket.transport.pause_reading()
-        start = time.monotonic()
-    assert time.monotonic() - start < 10
-    player.socket.transport.abort()
-
-
-# HTTP
-
-
-async def get(port: int, path: str = "/", method: str = "GET", **headers: str) -> tuple[int, str]:
-    """Ask as no browser would refuse to; return status and everything that came."""
-    fields = {"Host": f"127.0.0.1:{port}", **headers}
-    lines = [
-        f"{method} {path} HTTP/1.1",
-        *(f"{k.replace('_', '-')}: {v}" for k, v in fields.items()),
-    ]
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
-    told = (await asyncio.wait_for(reader.read(), 20)).decode("latin-1")
-    writer.close()
-    return int(told.split(" ", 2)[1]) if told else 0, told
-
-
-@in_a_loop
-async def test_the_page_and_its_files_come_with_what_keeps_browsers_safe() -> None:
-    async with served() as (server, port):
-        paths = server._site.paths
-        assert "/" in paths
-        for path in paths:
-            status, told = await get(port, path)
-            assert status == 200
-            for name, value in SAFETY.items():
-                assert f"\r\n{name}: {value}\r\n" in told
-            assert "Cache-Control: no-cache" in told
-        status, told = await get(port, "/?mode=both&seed=7")
-        assert status == 200
-        assert "Content-Type: text/html; charset=utf-8" in told
-
-
-@in_a_loop
-async def test_what_the_browser_has_is_not_sent_again() -> None:
-    async with served() as (_, port):
-        _, told = await get(port)
-        tag = told.partition("ETag: ")[2].partition("\r\n")[0]
-        status, again = await get(port, If_None_Match=tag)
-        assert status == 304
-        assert again.endswith("\r\n\r\n")
-        assert (await get(port, If_None_Match='"other"'))[0] == 200
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/index.html",
-        "/nothing",
-        "/../server.py",
-        "/..%2f..%2fetc/passwd",
-        "/%2e%2e/wire.py",
-        "//etc/passwd",
-        "/page/index.html",
-        "/main.js/",
-        "/.",
-        "/main.js%00.html",
-        "http://127.0.0.1/",
-        "/healthz/",
-    ],
-)
-@in_a_loop
-async def test_there_is_no_way_to_a_file_but_the_table(path: str) -> None:
-    async with served() as (_, port):
-        assert (await get(port, path))[0] == 404
-
-
-@in_a_loop
-async def test_only_get_is_answered() -> None:
-    async with served() as (_, port):
-        for method in ("POST", "HEAD", "DELETE", "BREW"):
-            assert (await get(port, method=method))[0] in (400, 405)
-
-
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "a:b:c"])
-@in_a_loop
-async def test_a_request_for_another_host_is_refused(host: str) -> None:
-    async with served() as (_, port):
-        for path in ("/", "/socket", "/healthz"):
-            assert (await get(port, path, Host=host))[0] == 421
-
-
-UPGRADE = {
-    "Upgrade": "websocket",
-    "Connection": "Upgrade",
-    "Sec_WebSocket_Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
-    "Sec_WebSocket_Version": "13",
-}
-
-
-@in_a_loop
-async def test_a_page_of_another_origin_may_not_play() -> None:
-    doors = Doors(frozenset({"127.0.0.1"}), frozenset({"https://friend.example"}))
-    async with served(doors=doors) as (_, port):
-        address = f"ws://127.0.0.1:{port}/socket"
-        for origin in (
-            "http://evil.example",
-            f"http://localhost:{port}",
-            "http://127.0.0.1:1",
-            "http://127.0.0.1",
-            "null",
-            f"https://127.0.0.1:{port}.evil.example",
-            f"file://127.0.0.1:{port}",
-        ):
-            with pytest.raises(InvalidStatus) as refused:
-                await connect(address, subprotocols=["mirage.v1"], origin=origin, proxy=None)
-            assert refused.value.response.status_code == 403
-        for origin in (f"http://127.0.0.1:{port}", "https://friend.example", None):
-            async with joined(port, origin=origin) as player:
-                await playing(player)
-
-
-@in_a_loop
-async def test_a_websocket_needs_its_path_the_protocol_and_an_upgrade() -> None:
-    async with served() as (_, port):
-        assert (await get(port, "/socket"))[0] == 426
-        assert (await get(port, "/socket", **UPGRADE))[0] == 400
-        assert (await get(port, "/socket", **UPGRADE, Sec_WebSocket_Protocol="chat"))[0] == 400
-        assert (await get(port, "/other", **UPGRADE, Sec_WebSocket_Protocol="mirage.v1"))[0] == 404
-
-
-@in_a_loop
-async def test_noise_on_the_port_and_half_open_connections_hurt_nobody() -> None:
-    async with served() as (_, port), joined(port) as player:
-        await playing(player)
-        noise = [b"\x16\x03\x01\x02\x00", b"GET / HTTP/1.1\r\n", b"\r\n\r\n", b"A" * 20_000, b""]
-        writers = []
-        for data in noise:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(data)
-            writers.append(writer)
-        assert len(await player.frames(20)) == 20
-        for writer in writers:
-            writer.transport.abort()
-
-
-@in_a_loop
-async def test_a_player_whose_line_is_cut_frees_the_place() -> None:
-    async with served(Limits(games=1)) as (_, port):
-        ada = await connect_to(port)
-        await playing(ada)
-        async with joined(port) as bob:
-            await bob.send(Start(mode=Mode.REAL, seed=1))
-            await bob.next(Queue)
-            ada.socket.transport.abort()
-            assert (await bob.next(Begin)).seed == 1
-
-
-@in_a_loop
-async def test_health_says_who_plays_and_when_ticks_have_halted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async with served(Limits(games=1, dreams=1)) as (server, port), joined(port) as player:
-        await playing(player)
-        status, told = await get(port, "/healthz")
-        health = json.loads(told.partition("\r\n\r\n")[2])
-        assert status == 200
-        assert (health["status"], health["playing"], health["waiting"]) == ("playing", 1, 0)
-        assert health["models"] == ["fading"]
-        monkeypatch.setattr(server.engine, "_finished", -1000.0)
-        monkeypatch.setattr(server.engine, "tick", lambda late: None)
-        status, told = await get(port, "/healthz")
-        assert (status, '"halted"' in told) == (503, True)

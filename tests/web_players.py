@@ -204,3 +204,9 @@ async def playing(player: Player, mode: int = Mode.REAL, seed: int = 0, **more: 
     """Start a game; return its first frame."""
     await player.send(Start(mode=mode, seed=seed, **more))
     return await player.next(Frame)
+
+
+async def connect_to(port: int) -> Player:
+    """Connect to a server; nothing has been read, and nobody closes it."""
+    address = f"ws://127.0.0.1:{port}/socket"
+    return Player(await connect(address, subprotocols=["mirage.v1"], proxy=None))

@@ -6,9 +6,11 @@ PyTorch's allocator in blocks of many steps, so that it can be handed out as it 
 
 from __future__ import annotations
 
+import functools
+import itertools
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,13 +56,15 @@ class Results:
         self.reward = torch.empty((steps, num_envs), dtype=torch.float32, device=device)
         self.flags = torch.empty((steps, 3, num_envs), dtype=torch.bool, device=device)
         self.infos = torch.empty((steps, num_envs, len(INFOS)), dtype=torch.int32, device=device)
-        parts = (self.reward, self.flags, self.infos)
-        self._pointers = [part.data_ptr() for part in parts]
-        self._strides = [part[0].numel() * part.element_size() for part in parts]
+        self._at = [part.data_ptr() for part in (self.reward, self.flags, self.infos)]
 
-    def pointers(self, t: int) -> Iterator[int]:
-        """Return where step t writes its reward, flags and infos."""
-        return (p + t * stride for p, stride in zip(self._pointers, self._strides, strict=True))
+    def places(self) -> Iterator[Places]:
+        """Return where each step in turn writes its reward, flags and infos."""
+        parts = (self.reward, self.flags, self.infos)
+        strides = [part[0].numel() * part.element_size() for part in parts]
+        return zip(
+            *(itertools.count(*at) for at in zip(self._at, strides, strict=True)), strict=True
+        )
 
     def named_infos(self) -> dict[str, Any]:
         """Return the infos as int64 [T, N] by name."""
@@ -69,8 +73,8 @@ class Results:
     def rows(self) -> Iterator[Row]:
         """Yield each step in turn. Views are not free: what few ask for is not yet taken."""
         terminated, truncated, _ = self.flags.unbind(1)
-        views = zip(self.reward.unbind(0), terminated.unbind(0), truncated.unbind(0), strict=True)
-        return (Row(*parts, self, t) for t, parts in enumerate(views))
+        views = (self.reward.unbind(0), terminated.unbind(0), truncated.unbind(0))
+        return zip(*views, itertools.repeat(self), itertools.count(), self.places())
 
 
 def by_name(infos: Any) -> dict[str, Any]:
@@ -78,14 +82,15 @@ def by_name(infos: Any) -> dict[str, Any]:
     return dict(zip(INFOS, infos.long().unbind(-1), strict=True))
 
 
-class Row(NamedTuple):
-    """What one step gave: [N] each, and where the rest is."""
+Places = tuple[int, int, int]
+"""Addresses of a step's reward, flags and infos."""
 
-    reward: Any
-    terminated: Any
-    truncated: Any
-    results: Results
-    t: int
+Row = tuple[Any, Any, Any, Results, int, Places]
+"""What one step gave: reward, terminated, truncated [num_envs], and where the rest is."""
+
+
+def _infos_of(results: Results, t: int) -> dict[str, Any]:
+    return by_name(results.infos[t])
 
 
 class CudaWorld:
@@ -118,6 +123,7 @@ class CudaWorld:
         self._torch = torch
         self.config = config
         self.num_envs = n = len(config.tuning)
+        self._step_drawing = "step_drawing_shared" if n < SHARED_BELOW else "step_drawing"
         self._pace = (config.frame_skip, config.max_ticks, int(config.autoreset))
         self._wide, self._capturing = torch.int64, torch.cuda.is_current_stream_capturing
         self.kernels: Kernels = kernels_for(self.device, min(config.size, LARGEST), config.channels)
@@ -152,17 +158,16 @@ class CudaWorld:
         then is.
         """
         if frames is None:
-            self._step("unseen", actions, 0, 0)
+            self._step("step_unseen", actions, 0, 0)
         elif self._draws(frames.shape):
-            shared = "_shared" if self.num_envs < SHARED_BELOW else ""
-            self._step(f"drawing{shared}", actions, frames.data_ptr(), 0)
+            self._step(self._step_drawing, actions, frames.data_ptr(), 0)
         else:
-            self._step("unseen", actions, 0, 0)
+            self._step("step_unseen", actions, 0, 0)
             self.render(frames.shape[1], out=frames)
 
     def step_vectors(self, actions: Any, vectors: Any) -> None:
         """Step, and write each arena's state vector (float32 [num_envs, STATE_SIZE])."""
-        self._step("vectors", actions, 0, vectors.data_ptr())
+        self._step("step_vectors", actions, 0, vectors.data_ptr())
 
     def rollout(self, actions: Any, frames: Any = None, vectors: Any = None) -> Results:
         """Take T steps in one launch, by actions int32 or int64 [T, num_envs].
@@ -172,39 +177,33 @@ class CudaWorld:
         steps = len(actions)
         results = Results(self._torch, self.device, steps, self.num_envs)
         if frames is not None and not self._draws(frames.shape[1:]):
-            for t in range(steps):
-                self._launch("step_unseen", actions[t], results, t, 0, 0)
+            for t, places in zip(range(steps), results.places(), strict=False):
+                self._launch("step_unseen", actions[t], places, 0, 0)
                 self.render(frames.shape[2], out=frames[t])
         else:
             shared = frames is not None and self.num_envs < SHARED_BELOW
             seen = "unseen" if frames is None and vectors is None else "drawing"
             kind = "vectors" if vectors is not None else f"{seen}_shared" if shared else seen
             seen_at = [0 if t is None else t.data_ptr() for t in (frames, vectors)]
-            self._launch(f"steps_{kind}", actions, results, 0, *seen_at, steps=steps)
+            self._launch(f"steps_{kind}", actions, next(results.places()), *seen_at, steps=steps)
         *_, last = results.rows()
         self._set(last)
         return results
 
-    def _step(self, kind: str, actions: Any, frames: int, vectors: int) -> None:
+    def _step(self, name: str, actions: Any, frames: int, vectors: int) -> None:
         if self._capturing():  # What a graph writes must come from the graph's own memory.
             row = next(Results(self._torch, self.device, 1, self.num_envs).rows())
         else:
+            self._follow()
             row = next(self._rows, None)
             if row is None:
                 self._rows = Results(self._torch, self.device, BLOCK, self.num_envs).rows()
                 row = next(self._rows)
-        self._launch(f"step_{kind}", actions, row.results, row.t, frames, vectors)
+        self._launch(name, actions, row[5], frames, vectors)
         self._set(row)
 
     def _launch(
-        self,
-        name: str,
-        actions: Any,
-        to: Results,
-        t: int,
-        frames: int,
-        vectors: int,
-        steps: int = 1,
+        self, name: str, actions: Any, to: Places, frames: int, vectors: int, steps: int = 1
     ) -> None:
         n, (arenas, final_arenas, tuning, cosines, refused) = self.num_envs, self._pointers
         packed = _BATCH.pack(
@@ -212,7 +211,7 @@ class CudaWorld:
             final_arenas,
             tuning,
             actions.data_ptr(),
-            *to.pointers(t),
+            *to,
             frames,
             vectors,
             cosines,
@@ -228,7 +227,7 @@ class CudaWorld:
         return shape[1] == self.kernels.size and shape[3] == self.kernels.channels
 
     def _set(self, row: Row) -> None:
-        self.reward, self.terminated, self.truncated, self._results, self._t = row
+        self.reward, self.terminated, self.truncated, self._results, self._t, _ = row
 
     @property
     def begun(self) -> Any:
@@ -338,8 +337,7 @@ class CudaWorld:
 
     def step_infos(self) -> Callable[[], dict[str, Any]]:
         """See `DeviceWorld.step_infos`."""
-        results, t = self._results, self._t
-        return lambda: by_name(results.infos[t])
+        return functools.partial(_infos_of, self._results, self._t)
 
     def _told(self, final: bool) -> Any:
         n, arenas = self.num_envs, self.final_arenas if final else self.arenas
@@ -460,4 +458,5 @@ class CudaWorld:
             now = self._torch.cuda.current_stream(self.device)
             now.wait_stream(self._stream_object)
             self._stream, self._stream_object = current, now
+            self._rows = iter(())  # Memory is given back to the stream that it was taken in.
         return current

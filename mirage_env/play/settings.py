@@ -30,6 +30,8 @@ class Settings:
     """Of the first game; drawn by default."""
     backend: str = "auto"
     """What simulates the game: auto, native, cuda or oracle (slow)."""
+    agent: Path | None = None
+    """Let an agent play, a .safetensors file, until you press a key of the game."""
     model: str | None = None
     """Which model dreams: a name or a .safetensors file; the project's own by default."""
     replays: Path = Path("replays")
@@ -45,6 +47,8 @@ class Settings:
         """
         if self.record is not None and self.record.suffix.lower() not in SUFFIXES:
             raise ValueError(f"--record must end in {' or '.join(SUFFIXES)}, got {self.record}")
+        if self.agent is not None and self.agent.suffix.lower() != ".safetensors":
+            raise ValueError(f"--agent must be a .safetensors file, got {self.agent}")
         _check_seconds(self.seconds)
         if self.size is not None:
             _check_size(self.size)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
 import gymnasium
 
+from mirage_env.errors import import_extra
 from mirage_env.play.app import play_in_window
 from mirage_env.play.demo import Demonstration
 from mirage_env.play.record import record
@@ -41,7 +43,7 @@ def play(
 
     Raises:
         MissingExtraError: Without pygame, or without what a dream or a video needs.
-        ValueError: If the model cannot be loaded, and is needed.
+        ValueError: If the model cannot be loaded, and is needed, or if the agent cannot.
         VideoError: If the video cannot be written.
         OSError: If a replay cannot be kept.
     """
@@ -49,28 +51,56 @@ def play(
     dreaming, notice = _dream(settings, dream)
     worlds = [game] if dreaming is None else [game, dreaming]
     seed = secrets.randbelow(10**6) if settings.seed is None else settings.seed
-    session = Session(worlds, seed, restart=settings.demo or settings.record is not None)
+    alone = settings.demo or settings.agent is not None  # until somebody presses a key
+    session = Session(worlds, seed, restart=alone or settings.record is not None)
     session.show(first)
     if settings.both:
         session.show_both()
-    demonstration = Demonstration()
-
-    def pilot() -> int:
-        return demonstration.action(game.state())
-
+    pilot = _pilot(settings, session, game)
     if settings.record is not None:
         return _write(session, pilot, settings, settings.record)
     shelf = Shelf(settings.replays, game, settings.keep)
-    reason = play_in_window(
-        session, settings.size or 640, pilot if settings.demo else None, notice, shelf
-    )
+    reason = play_in_window(session, settings.size or 640, pilot if alone else None, notice, shelf)
     if not reason:
         return 0
-    _say(f"{reason}: a demonstration plays for {settings.seconds:g} s and is written to a video")
+    who = "a demonstration" if settings.agent is None else "the agent"
+    _say(f"{reason}: {who} plays for {settings.seconds:g} s and is written to a video")
     session.restart = True
     if not session.both:
         session.show_both()
     return _write(session, pilot, settings, DEFAULT_VIDEO)
+
+
+def _pilot(settings: Settings, session: Session, game: GameWorld) -> Callable[[], int]:
+    """Return who plays where no person does: the agent that was chosen, or the demonstration.
+
+    The demonstration looks at the game's state, as do agents that learned from it; other agents
+    look at the picture of the world that is in view, be it a dream.
+    """
+    if settings.agent is None:
+        demonstration = Demonstration()
+        return lambda: demonstration.action(game.state())
+    return _AgentPilot(settings.agent, session, game)
+
+
+class _AgentPilot:
+    """Shows an agent the world in view once a tick, however often it is asked."""
+
+    def __init__(self, path: Path, session: Session, game: GameWorld) -> None:
+        file = import_extra("mirage_env.agent_file", "wm", "an agent")
+        agent = file.load_agent(path)
+        self._player = import_module("mirage_env.agent").AgentPlayer(agent)
+        self._of_state = agent.config.sees == "state"
+        self._session, self._game = session, game
+        self._tick, self._action = -1, 0
+
+    def __call__(self) -> int:
+        session = self._session
+        if session.tick != self._tick:
+            self._tick = session.tick
+            seen = self._game.vector() if self._of_state else session.visible[0].picture(64)
+            self._action = int(self._player.act(seen[None], [self._tick == 0])[0])
+        return self._action
 
 
 def _dream(settings: Settings, wanted: str) -> tuple[DreamWorld | None, str]:

@@ -78,6 +78,10 @@ class GameWorld:
         """Return the raw state (see docs/rules.md), for a player that sees more than pixels."""
         return self.env.state()
 
+    def vector(self) -> NDArray[np.float32]:
+        """Return the state as a vector [244] (see `mirage_env.observations`)."""
+        return self.env.vector_env.simulator.vectors()[0]
+
 
 class ReplayWorld(GameWorld):
     """The game where a replay began; `next_action` says what was done in it."""

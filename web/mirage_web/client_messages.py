@@ -43,17 +43,23 @@ class Start(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keys(Message):
-    """The keys that are down now, as an action."""
+class _Action(Message):
+    """An action, and the client's own count, which comes back in `Frame`."""
 
     action: int
     sequence: int = 0
-    TYPE: ClassVar[int] = 0x02
     LAYOUT: ClassVar[Struct] = layout("BH2x")
 
     def __post_init__(self) -> None:
         """Check the action."""
         within("action", self.action, 0, NUM_ACTIONS - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys(_Action):
+    """The keys that are down now, as an action."""
+
+    TYPE: ClassVar[int] = 0x02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,17 +81,10 @@ class Pause(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step(Message):
+class Step(_Action):
     """Pause, and play one tick by this action."""
 
-    action: int
-    sequence: int = 0
     TYPE: ClassVar[int] = 0x05
-    LAYOUT: ClassVar[Struct] = layout("BH2x")
-
-    def __post_init__(self) -> None:
-        """Check the action."""
-        within("action", self.action, 0, NUM_ACTIONS - 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,9 @@ from mirage_wm.weights import available
 __all__ = ["load", "load_available", "model_name", "places"]
 
 SHARE = 0.8
-"""Of the time from tick to tick that evaluating a model may take."""
-MOST = 256
-"""A server offers no more places for dreams by itself."""
+"""Of the time from tick to tick that players may take."""
+SERVED = 0.0003
+"""Seconds of one core in which a frame is made, sent and acknowledged, see `benchmarks.web`."""
 GPU_BATCH = 64
 """Dreams that a GPU evaluates at a time."""
 
@@ -76,17 +76,13 @@ def load_available(device: str, threads: int, say: Callable[[str], None]) -> dic
 
 
 def places(lanes: DreamLanes) -> int:
-    """Return for how many players dreams hold 30 frames a second here, 0 to `MOST`, by trying."""
+    """Return for how many players dreams hold 30 frames a second here, by trying; 0 is none."""
     budget = SHARE / TICKS_PER_SECOND
-    count, taken = 0, 0.0
-    while count < MOST:
-        more = max(1, 2 * count)
-        needed = _seconds(lanes, more)
-        if needed > budget:
-            each = (needed - taken) / (more - count)
-            return count + int((budget - taken) / each)
-        count, taken = more, needed
-    return count
+    count, taken, more = 0, 0.0, 1
+    while (needed := _seconds(lanes, more) + more * SERVED) <= budget:
+        count, taken, more = more, needed, 2 * more
+    each = (needed - taken) / (more - count)
+    return count + int((budget - taken) / each)
 
 
 def _seconds(lanes: DreamLanes, count: int) -> float:

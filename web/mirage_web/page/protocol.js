@@ -97,6 +97,15 @@ function message(type, length) {
 }
 
 /**
+ * @param {number} type
+ * @param {number} action
+ * @param {number} sequence
+ */
+function ofAction(type, action, sequence) {
+  return message(type, 8).u8("an action", action, 11).u16("the sequence", sequence).buffer;
+}
+
+/**
  * Begin a sitting.
  *
  * @param {object} wanted
@@ -128,7 +137,7 @@ export function start({ mode, seed, model = "", paused = false }) {
  * @param {number} sequence Of the client's own count.
  */
 export function keys(action, sequence) {
-  return message(0x02, 8).u8("an action", action, 11).u16("the sequence", sequence).buffer;
+  return ofAction(0x02, action, sequence);
 }
 
 /**
@@ -152,7 +161,7 @@ export function pause(paused) {
  * @param {number} sequence Of the client's own count.
  */
 export function step(action, sequence) {
-  return message(0x05, 8).u8("an action", action, 11).u16("the sequence", sequence).buffer;
+  return ofAction(0x05, action, sequence);
 }
 
 /**

@@ -74,7 +74,7 @@ function troubled(why, text) {
   const title = {
     lost: "Connection lost",
     restart: "The server restarts",
-    full: "All places are taken",
+    full: "No room just now",
   }[why];
   return { kind: "waiting", status: "", veil: { title, text, remedies: ["retry"] }, chief: null };
 }

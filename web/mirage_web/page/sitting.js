@@ -3,7 +3,7 @@
 import { Curve } from "./chart.js";
 import { Jumps } from "./jumps.js";
 import { Latency } from "./latency.js";
-import { Budget, Interval } from "./pace.js";
+import { Outbox } from "./outbox.js";
 import * as protocol from "./protocol.js";
 import { deeds } from "./recording.js";
 import { Replay } from "./replay.js";
@@ -17,15 +17,6 @@ import { Replay } from "./replay.js";
  * @property {number} seed
  * @property {Uint8Array | null} [recording] To be played again.
  */
-
-/** Messages of keys in a second; the server allows 90 of all kinds, of which 30 are answers. */
-const KEYS_PER_SECOND = 30;
-
-/** Milliseconds between two messages that count as ten each. */
-const COSTLY_INTERVAL = 400;
-
-/** Milliseconds between two steps of the scrubber that are asked for. */
-const SCRUB_INTERVAL = 50;
 
 /** Milliseconds for which the server is taken to be busy; it says so again every 10 seconds. */
 const BUSY_FOR = 12_000;
@@ -58,21 +49,14 @@ export class Sitting {
     this.begun = false;
     this.action = 0; // of the keys that are down
     this.sequence = 0;
-    this.keysDue = false;
-    this.keysBudget = new Budget(KEYS_PER_SECOND, now);
+    this.outbox = new Outbox(send, now);
     this.latency = new Latency(now);
     /** @type {number | null} Step that the scrubber asks for, until it is shown. */
     this.scrubTo = null;
-    this.scrubDue = false;
     this.jumps = new Jumps(0);
-    this.scrubs = new Interval(SCRUB_INTERVAL, now);
     this.busyUntil = -Infinity; // the server is too slow for the game's pace
     /** @type {((runs: Uint8Array) => void)[]} */
     this.awaitingRecording = [];
-    /** @type {ArrayBuffer | null} A beginning that is to be sent; of several the last. */
-    this.beginning = null;
-    this.recordDue = false;
-    this.costly = new Interval(COSTLY_INTERVAL, now);
   }
 
   /** Whether time stands still, for whatever reason. */
@@ -105,8 +89,8 @@ export class Sitting {
     if (this.hello === null) return;
     const model = this.mode === "real" ? "" : this.model;
     const paused = this.recording !== null;
-    this.beginning = protocol.start({ mode: this.mode, model, seed: this.seed, paused });
-    this.sendCostly();
+    const beginning = protocol.start({ mode: this.mode, model, seed: this.seed, paused });
+    this.outbox.beginnings.put(() => beginning);
   }
 
   /** The connection is gone, and with it the sitting; the last picture stays. */
@@ -118,9 +102,7 @@ export class Sitting {
     this.replay = null;
     this.latency.forget();
     this.scrubTo = null;
-    this.beginning = null;
-    this.recordDue = false;
-    this.costly.reset(); // the next connection counts anew
+    this.outbox.clear();
     this.awaitingRecording = [];
   }
 
@@ -141,7 +123,7 @@ export class Sitting {
     if (code === protocol.NOTICE.NOTHING_TO_WAKE) this.jumps.ignore("wake");
     if (code === protocol.NOTICE.STEP_NOT_KEPT) {
       this.jumps.ignore("rewind");
-      this.scrubTo = null;
+      this.forgetScrub();
     }
     if (code === protocol.NOTICE.SERVER_BUSY) this.busyUntil = this.now() + BUSY_FOR;
   }
@@ -164,7 +146,7 @@ export class Sitting {
     this.seed = begin.seed;
     if (begin.model !== "") this.model = begin.model;
     this.frame = null;
-    this.scrubTo = null;
+    this.forgetScrub();
     this.jumps = new Jumps(begin.generation);
     this.curve.clear();
     const ticksPerSecond = this.hello?.ticksPerSecond ?? 30;
@@ -181,7 +163,7 @@ export class Sitting {
     // The very frame of a wake may have been left out: then the next is marked.
     const woken = this.jumps.done(frame.generation).includes("wake");
     if (woken) this.curve.markWake(frame.step);
-    if (frame.step === this.scrubTo && !this.scrubDue) this.scrubTo = null;
+    if (frame.step === this.scrubTo && this.outbox.rewinds.waiting === null) this.scrubTo = null;
   }
 
   /** Ask for an answer, to know how far away the server is, and that it is there. */
@@ -209,16 +191,14 @@ export class Sitting {
     if (action === this.action && !again) return;
     this.action = action;
     if (action !== 0) this.takeOver();
-    this.keysDue = true;
-    this.sendKeys();
+    // Before the beginning there is nobody to be told; then it is told what is down.
+    if (this.begun) this.outbox.keys.put(() => this.writeKeys());
   }
 
-  /** Send the keys that are down, unless too many were sent just now. */
-  sendKeys() {
-    if (!this.keysDue || !this.begun || !this.keysBudget.take()) return;
-    this.keysDue = false;
-    this.send(protocol.keys(this.action, this.nextSequence()));
+  writeKeys() {
+    const keys = protocol.keys(this.action, this.nextSequence());
     if (!this.paused) this.latency.sent(this.sequence);
+    return keys;
   }
 
   nextSequence() {
@@ -281,21 +261,12 @@ export class Sitting {
     const { RUNNING, ENDED } = protocol.STATE;
     // An ended sitting would run again from there.
     if ([RUNNING, ENDED].includes(this.frame.state)) this.send(protocol.pause(true));
-    this.scrubTo = Math.max(this.frame.oldest, Math.min(step, this.frame.newest));
-    this.scrubDue = true;
-    this.sendScrub();
-  }
-
-  sendScrub() {
-    if (this.scrubTo === null || !this.scrubDue || !this.scrubs.take()) return;
-    this.sendRewind(this.scrubTo);
-    this.scrubDue = false;
-  }
-
-  /** @param {number} step */
-  sendRewind(step) {
-    this.jumps.send("rewind");
-    this.send(protocol.rewind(step));
+    const to = Math.max(this.frame.oldest, Math.min(step, this.frame.newest));
+    this.scrubTo = to;
+    this.outbox.rewinds.put(() => {
+      this.jumps.send("rewind");
+      return protocol.rewind(to);
+    });
   }
 
   sendWake() {
@@ -305,17 +276,20 @@ export class Sitting {
 
   /** What comes next happens at the step that was asked for last. */
   endScrub() {
-    if (this.scrubTo !== null && this.scrubDue) this.sendRewind(this.scrubTo);
+    this.outbox.rewinds.hurry();
     this.scrubTo = null;
-    this.scrubDue = false;
+  }
+
+  forgetScrub() {
+    this.outbox.rewinds.clear();
+    this.scrubTo = null;
   }
 
   /** @param {number} seed Of the game that begins. */
   reset(seed) {
     this.seed = seed;
     this.replay = null;
-    this.beginning = protocol.reset(seed);
-    this.sendCostly();
+    this.outbox.beginnings.put(() => protocol.reset(seed));
   }
 
   /** Make the dream's last frames those of the game. */
@@ -327,25 +301,13 @@ export class Sitting {
 
   /** @returns {Promise<Uint8Array>} The recording of the sitting until now. */
   askRecording() {
-    this.recordDue = true;
-    this.sendCostly();
+    this.outbox.records.put(protocol.record);
     return new Promise((resolve) => this.awaitingRecording.push(resolve));
-  }
-
-  /** Send a beginning, or ask for the recording, unless the last was just now. */
-  sendCostly() {
-    const message = this.beginning ?? (this.recordDue ? protocol.record() : null);
-    if (message === null || !this.costly.take()) return;
-    if (this.beginning === null) this.recordDue = false;
-    this.beginning = null;
-    this.send(message);
   }
 
   /** What has to be done from time to time: before each picture, say. */
   tick() {
-    this.sendCostly();
-    this.sendKeys();
-    this.sendScrub();
+    this.outbox.flush();
     if (this.replay === null || !this.begun) return;
     for (const deed of this.replay.next(this.now(), this.frame?.step ?? 0)) {
       if (deed === "wake") this.sendWake();

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { House } from "./house.js";
 
-const LIMITS = ["--max-games", "1", "--max-waiting", "1", "--idle-pause", "3", "--idle-close", "6"];
-const house = new House(LIMITS);
+const house = new House(["--max-games", "1", "--max-waiting", "1"]);
 before(() => house.open());
 afterEach(() => house.leave());
 after(() => house.close());
@@ -40,26 +39,15 @@ test("a server that is gone is waited for, and can be called at once", async () 
 test("where all places are taken there is a queue, and beyond it a door", async () => {
   const first = await house.visit("?mode=real&seed=1");
   await first.untilStep(1);
-  await first.page.keyboard.down("ArrowLeft"); // nobody is idle here
   const second = await house.visit("?mode=real&seed=2");
   await second.page.getByRole("heading", { name: "You are next" }).waitFor();
   await second.keep("queue");
   const third = await house.visit("?mode=real&seed=3");
-  await third.page.getByRole("heading", { name: "All places are taken" }).waitFor();
-  await third.page.getByText(/The next attempt is in \d+ s/).waitFor();
+  await third.page.getByRole("heading", { name: "No room just now" }).waitFor();
+  await third.page
+    .getByText(/All places are taken: please try again later. The next attempt is in \d+ s/)
+    .waitFor();
   await third.keep("full");
   await first.page.goto("about:blank");
   await second.until("playing");
-});
-
-test("who presses no key is paused, goes on by any key, and is let go after a while", async () => {
-  const visit = await house.visit("?mode=real&seed=4");
-  await visit.until("idle");
-  await visit.keep("idle");
-  await visit.page.keyboard.press("ArrowLeft");
-  await visit.until("playing");
-  await visit.page.getByRole("heading", { name: "Nobody was here" }).waitFor();
-  await visit.keep("gone");
-  await visit.page.getByRole("button", { name: "Try now" }).click();
-  await visit.until("playing");
 });

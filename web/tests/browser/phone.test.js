@@ -9,6 +9,7 @@ after(() => house.close());
 
 const PHONE = { isMobile: true, hasTouch: true, deviceScaleFactor: 3 };
 const UPRIGHT = { ...PHONE, viewport: { width: 390, height: 844 } };
+const SMALL = { ...PHONE, viewport: { width: 320, height: 568 } };
 const ASIDE = { ...PHONE, viewport: { width: 844, height: 390 } };
 
 /** @param {import("./house.js").Visit} visit @param {string} selector */
@@ -26,6 +27,7 @@ async function demandInView(visit, selector) {
 
 for (const [name, options] of /** @type {const} */ ([
   ["upright", UPRIGHT],
+  ["upright, a small one", SMALL],
   ["aside", ASIDE],
 ])) {
   for (const mode of ["real", "both"]) {
@@ -39,7 +41,7 @@ for (const [name, options] of /** @type {const} */ ([
       }
       const wide = await visit.page.evaluate(() => document.documentElement.scrollWidth);
       assert.equal(wide, options.viewport.width, "the page is wider than the phone");
-      await visit.keep(`phone-${name}-${mode}`);
+      await visit.keep(`phone-${name.replaceAll(/\W+/g, "-")}-${mode}`);
     });
   }
 }

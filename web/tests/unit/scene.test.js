@@ -34,7 +34,7 @@ test("each way to wait says why, counts down, and can be cut short", () => {
   const ways = [
     ["lost", /lost/],
     ["restart", /restarts/],
-    ["full", /taken/],
+    ["full", /No room/],
   ];
   for (const [why, title] of ways) {
     const { kind, veil } = scene(

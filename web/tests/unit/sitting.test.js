@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Jumps } from "../../mirage_web/page/jumps.js";
 import { STATE } from "../../mirage_web/page/protocol.js";
-import { Replay } from "../../mirage_web/page/replay.js";
 import { Sitting } from "../../mirage_web/page/sitting.js";
 
 /** @typedef {import("../../mirage_web/page/protocol.js").Frame} Frame */
@@ -226,15 +224,6 @@ test("of wakes and rewinds sent one after the other, the wakes are marked", () =
   assert.deepEqual([...it.curve.wakes], [20]);
 });
 
-test("the count of generations goes round after 65535", () => {
-  const jumps = new Jumps(65535);
-  jumps.send("rewind");
-  jumps.send("wake");
-  assert.deepEqual(jumps.done(65535), []);
-  assert.deepEqual(jumps.done(0), ["rewind"]);
-  assert.deepEqual(jumps.done(1), ["wake"]);
-});
-
 test("a wake that the server ignored marks nothing later", () => {
   const { it } = begun();
   it.wake();
@@ -246,7 +235,7 @@ test("a wake that the server ignored marks nothing later", () => {
 
 test("the recording is asked for and comes", async () => {
   const { it, sent } = begun();
-  it.costly.reset();
+  it.outbox.costly.reset();
   const asked = it.askRecording();
   assert.deepEqual(sent, [RECORD]);
   it.take({ type: "recording", steps: 1, generation: 1, runs: Uint8Array.of(5) });
@@ -297,27 +286,6 @@ test("letting keys go is not taking over", () => {
   const { it } = begun({ recording: Uint8Array.of(0xf4) }, { state: STATE.PAUSED });
   it.steer(0, true);
   assert.notEqual(it.replay, null);
-});
-
-test("what is sent ahead of the picture has a bound", () => {
-  const replay = new Replay(
-    Array.from({ length: 1000 }, () => ({ action: 1 })),
-    30,
-  );
-  let sent = 0;
-  for (let now = 0; now < 60_000; now += 16) sent += replay.next(now, 0).length;
-  assert.equal(sent, 20);
-});
-
-test("after a pause a recording goes on where it was, and does not catch up", () => {
-  const replay = new Replay(
-    Array.from({ length: 100 }, () => ({ action: 1 })),
-    30,
-  );
-  assert.equal(replay.next(0, 0).length, 1);
-  assert.equal(replay.next(10_000, 0).length, 1);
-  replay.paused = true;
-  assert.equal(replay.next(10_100, 0).length, 0);
 });
 
 test("the answer to a ping says how far away the server is; an older one says nothing", () => {

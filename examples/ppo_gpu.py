@@ -1,0 +1,465 @@
+"""PPO on one device: the game, the agent and the learner never leave the GPU, nor wait for it.
+
+    python examples/ppo_gpu.py --minutes 5                     # a GPU: an agent in runs/ppo/
+    python examples/ppo_gpu.py --help                          # all there is to choose
+    python examples/ppo_gpu.py --num-envs 4 --rollout 8 --minibatches 2 --steps 64 --episodes 2
+                                                               # a CPU: seconds, learns nothing
+    mirage watch --agent runs/ppo/agent.safetensors            # see it play
+
+Proximal policy optimisation (Schulman et al. 2017) in one file, to copy and to change. What is
+particular here:
+
+- Observations, rewards and flags are tensors of the device (``output="torch"``). Environment and
+  learner launch on the same stream, so that each waits for the other without the host knowing.
+- Autoreset mode NEXT_STEP: the observation after the last step of an episode is its real last one,
+  so that the value of a truncated episode's end is had without a second evaluation. The step after
+  it begins the next episode, obeys no action, and is no part of the loss (see `advantages`).
+- The agent sees pixels, or with ``--agent.sees state`` the state, from its ship
+  (`mirage_env.agent_eyes`).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gymnasium
+import numpy as np
+import torch
+import tyro
+from torch import Tensor, nn
+
+import mirage_env
+from mirage_env.agent import Agent, AgentConfig, drawn
+from mirage_env.agent_file import save_agent
+from mirage_env.wrappers import RecordEpisodeStatistics
+
+EVALUATION_SEED = 2**62 + 2**40
+"""Episodes from this seed on are for measuring: training uses seeds far below."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train an agent by PPO."""
+
+    out: Path = Path("runs/ppo")
+    """Folder for agent.safetensors, curve.csv and report.json."""
+    steps: int = 10**9
+    """Steps of environments to learn from, at most."""
+    minutes: float = 5.0
+    """Minutes to learn for, at most; what is measured between is not counted."""
+    num_envs: int = 2048
+    rollout: int = 64
+    """Steps of each environment between two updates."""
+    epochs: int = 3
+    """Times that each step is learned from."""
+    minibatches: int = 16
+    """Parts that a rollout is learned from in."""
+    learning_rate: float = 5e-4
+    """At the beginning; it falls to nothing over the minutes or steps, whichever are over first."""
+    gamma: float = 0.99
+    """How much a reward a tick later counts."""
+    trace: float = 0.95
+    """Lambda of generalised advantage estimation."""
+    clip: float = 0.2
+    """How far the probability of an action may move in an update."""
+    entropy: float = 0.01
+    """Weight of the policy's entropy."""
+    value: float = 0.5
+    """Weight of the value's squared error."""
+    most_gradient: float = 0.5
+    """Norm that gradients are clipped to."""
+    reward_scale: float = 0.01
+    """A small rock, 100 points, is then a reward of 1."""
+    max_episode_steps: int = 4500
+    """Steps after which an episode is cut off, in learning and in measuring."""
+    seed: int = 0
+    device: str = "auto"
+    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
+    compiled: bool = False
+    """Compile the network: half a minute more at the start, and faster from then on."""
+    measure_every: float = 1.0
+    """Minutes of learning between two measurements in the game."""
+    episodes: int = 512
+    """Episodes of a measurement."""
+    agent: AgentConfig = field(default_factory=AgentConfig)
+
+
+class Batch(NamedTuple):
+    """Steps of all environments: [T, N] and then, to learn from, [T * N]."""
+
+    observations: Tensor
+    actions: Tensor
+    log_probs: Tensor
+    values: Tensor
+    advantages: Tensor
+    valid: Tensor
+
+
+# The algorithm ------------------------------------------------------------------------------------
+
+
+def advantages(
+    rewards: Tensor,
+    values: Tensor,
+    last_values: Tensor,
+    terminated: Tensor,
+    truncated: Tensor,
+    gamma: float,
+    trace: float,
+) -> Tensor:
+    """Generalised advantage estimation (Schulman et al. 2016, Eq. 16) in mode NEXT_STEP.
+
+    Step t saw observation t, which `values` is of, and led to observation t + 1. Where it ended an
+    episode, that observation is the episode's last: its value counts where time was up, and does
+    not where the game was over. No advantage flows back over an end. The step after an end only
+    begins the next episode: what is returned for it means nothing, and flows nowhere.
+
+    Args:
+        rewards: float32 [T, N].
+        values: float32 [T, N].
+        last_values: float32 [N], of the observations after the last step.
+        terminated: bool [T, N].
+        truncated: bool [T, N].
+        gamma: Discount of a step.
+        trace: Lambda.
+
+    Returns:
+        float32 [T, N].
+    """
+    next_values = torch.cat([values[1:], last_values[None]])
+    surprise = rewards + gamma * next_values * ~terminated - values
+    flows = gamma * trace * (~(terminated | truncated)).to(values.dtype)
+    found = torch.empty_like(rewards)
+    later = torch.zeros_like(last_values)
+    for t in reversed(range(len(rewards))):
+        later = surprise[t] + flows[t] * later
+        found[t] = later
+    return found
+
+
+def loss(agent: Any, batch: Batch, config: Config) -> Tensor:
+    """Return what PPO minimises, over the steps that are `valid`."""
+    logits, values = agent(batch.observations)
+    log_all = logits.log_softmax(-1)
+    log_probs = log_all.gather(1, batch.actions[:, None])[:, 0]
+    ratio = (log_probs - batch.log_probs).exp()
+    clipped = ratio.clip(1 - config.clip, 1 + config.clip)
+    advantage = normalised(batch.advantages, batch.valid)
+    policy = -torch.minimum(ratio * advantage, clipped * advantage)
+    error = (values - (batch.values + batch.advantages)).square() / 2
+    entropy = -(log_all.exp() * log_all).sum(-1)
+    each = policy + config.value * error - config.entropy * entropy
+    return mean(each, batch.valid)
+
+
+def mean(values: Tensor, valid: Tensor) -> Tensor:
+    """Return the mean over what is valid."""
+    return torch.where(valid, values, 0).sum() / valid.sum().clip(min=1)
+
+
+def normalised(values: Tensor, valid: Tensor) -> Tensor:
+    """Return values with mean 0 and variance 1 over what is valid."""
+    centred = values - mean(values, valid)
+    return centred / (mean(centred.square(), valid).sqrt() + 1e-8)
+
+
+# Playing and learning -----------------------------------------------------------------------------
+
+
+class Learner:
+    """Plays in a vector environment and learns from it, without waiting for the device.
+
+    Attributes:
+        agent: What learns.
+        steps: Steps of environments so far.
+        seconds: Time spent on them; see `wait`.
+        envs: The environments, which record their episodes.
+    """
+
+    def __init__(self, config: Config, envs: gymnasium.vector.VectorEnv, device: str) -> None:
+        """Begin with a new agent.
+
+        Args:
+            config: How to learn.
+            envs: Give tensors of `device`, stacked as the agent sees them, in mode NEXT_STEP.
+            device: Where everything is.
+        """
+        torch.manual_seed(config.seed)
+        torch.backends.cudnn.benchmark = True  # all batches have the same two sizes
+        self.config, self.device = config, torch.device(device)
+        self.envs = RecordEpisodeStatistics(envs)
+        self.agent = Agent(config.agent).to(self.device).to(memory_format=torch.channels_last)  # pyright: ignore
+        self._net = torch.compile(self.agent, dynamic=False) if config.compiled else self.agent
+        self._optimiser = torch.optim.Adam(
+            self.agent.parameters(), config.learning_rate, eps=1e-5, fused=self._on_gpu
+        )
+        n, t = config.num_envs, config.rollout
+        like: dict[str, Any] = {"device": self.device}
+        self._seen, _ = self.envs.reset(seed=config.seed * 2**32)
+        self._observations = self._seen.new_empty((t, *self._seen.shape))
+        self._actions = torch.empty((t, n), dtype=torch.int64, **like)
+        self._floats = torch.empty((3, t, n), **like)  # log-probabilities, values, rewards
+        self._flags = torch.empty(
+            (3, t, n), dtype=torch.bool, **like
+        )  # terminated, truncated, valid
+        self._over = torch.zeros(n, dtype=torch.bool, **like)
+        self.steps, self.seconds = 0, 0.0
+        if config.compiled:
+            self._compile()
+
+    @property
+    def _on_gpu(self) -> bool:
+        return self.device.type == "cuda"
+
+    def iterate(self, remaining: float) -> None:
+        """Play a rollout and learn from it; `remaining` is the share of the learning to come."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * remaining
+        self.learn(self.play())
+        self.steps += self._actions.numel()
+
+    def play(self) -> Batch:
+        """Play `rollout` steps in every environment; return them with their advantages."""
+        (log_probs, values, rewards), (terminated, truncated, valid) = self._floats, self._flags
+        for t in range(self.config.rollout):
+            self._observations[t] = self._seen
+            valid[t] = ~self._over
+            logits, values[t] = self._evaluated(self._seen)
+            self._actions[t] = action = drawn(logits)
+            log_probs[t] = logits.log_softmax(-1).gather(1, action[:, None])[:, 0]
+            self._seen, rewards[t], terminated[t], truncated[t], _ = self.envs.step(action)
+            self._over = terminated[t] | truncated[t]
+        _, last_values = self._evaluated(self._seen)
+        found = advantages(
+            rewards * self.config.reward_scale,
+            values,
+            last_values,
+            terminated,
+            truncated,
+            self.config.gamma,
+            self.config.trace,
+        )
+        return Batch(self._observations, self._actions, log_probs, values, found, valid)
+
+    def learn(self, batch: Batch) -> None:
+        """Improve the agent by a rollout."""
+        flat = Batch(*(part.flatten(0, 1) for part in batch))
+        size = len(flat.actions) // self.config.minibatches
+        for _ in range(self.config.epochs):
+            for chosen in torch.randperm(len(flat.actions), device=self.device).split(size):
+                with self._precision():
+                    found = loss(self._net, Batch(*(part[chosen] for part in flat)), self.config)
+                self._optimiser.zero_grad(set_to_none=True)
+                found.backward()
+                nn.utils.clip_grad_norm_(self.agent.parameters(), self.config.most_gradient)
+                self._optimiser.step()
+
+    def _compile(self) -> None:
+        """Let the network be compiled for the two sizes of batches that it will see."""
+        self._evaluated(self._seen)
+        size = self._actions.numel() // self.config.minibatches
+        part = self._observations[0, :1].expand(size, *self._observations.shape[2:])
+        with self._precision():
+            logits, values = self._net(part.contiguous())
+        (logits.sum() + values.sum()).backward()
+        self._optimiser.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def _evaluated(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        with self._precision():
+            return self._net(observations)
+
+    def _precision(self) -> Any:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._on_gpu)
+
+    def wait(self) -> None:
+        """Wait for the device, as before reading a clock."""
+        if self._on_gpu:
+            torch.cuda.synchronize(self.device)
+
+
+def rounds(learner: Learner) -> Iterator[float]:
+    """Let a learner learn until its minutes or steps are over; yield the minutes at times.
+
+    That is at each measurement that is due, and at the end. Time spent outside is not counted.
+    """
+    config = learner.config
+    measured = 0.0
+    while True:
+        start, before = time.perf_counter(), learner.seconds
+        done = 0.0
+        while done < 1 and learner.seconds - measured < 60 * config.measure_every:
+            learner.iterate(1 - done)
+            learner.wait()
+            learner.seconds = before + time.perf_counter() - start
+            done = max(learner.seconds / 60 / config.minutes, learner.steps / config.steps)
+        measured = learner.seconds
+        yield learner.seconds / 60
+        if max(learner.seconds / 60 / config.minutes, learner.steps / config.steps) >= 1:
+            return
+
+
+# Measuring ----------------------------------------------------------------------------------------
+
+
+def scores(agent: Agent, config: Config, *, greedy: bool = False) -> np.ndarray:
+    """Return the scores of an agent in whole episodes of the real game, as `config` measures."""
+    device = next(agent.parameters()).device
+
+    def act(observations: Tensor) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            return agent.act(observations, greedy)
+
+    return played(act, config, device, **agent.config.environment())
+
+
+def turret_scores(config: Config, device: torch.device | str) -> np.ndarray:
+    """Return the scores of the scripted player `turret` in the same episodes."""
+    return played(turret, config, device, obs_type="state")
+
+
+def played(
+    act: Callable[[Tensor], Tensor], config: Config, device: torch.device | str, **kwargs: Any
+) -> np.ndarray:
+    """Return the scores of whoever `act` is, from observations to actions.
+
+    The episodes are played side by side in mode DISABLED: one that is over stands still, so that
+    only the very end is read.
+    """
+    envs = mirage_env.MirageVectorEnv(
+        config.episodes,
+        output="torch",
+        autoreset_mode="DISABLED",
+        max_episode_steps=config.max_episode_steps,
+        **placed(device),
+        **kwargs,
+    )
+    seen, infos = envs.reset(seed=EVALUATION_SEED)
+    for t in range(envs.max_episode_steps):
+        seen, _, terminated, truncated, infos = envs.step(act(seen))
+        if t % 500 == 499 and bool((terminated | truncated).all()):
+            break
+    envs.close()
+    return infos["score"].cpu().numpy()
+
+
+def turret(states: Tensor) -> Tensor:
+    """Return what a player presses who turns to the nearest rock, shoots, and never moves.
+
+    Args:
+        states: float32 [B, 244], see `mirage_env.observations`.
+    """
+    rocks = states[:, 12:204].reshape(-1, 24, 8)
+    size, place, velocity = rocks[..., :1], rocks[..., 1:3], rocks[..., 3:5]
+    apart = (place - states[:, None, 0:2] + 32) % 64 - 32  # the short way around the torus
+    distance = torch.where(size > 0, apart.norm(dim=-1, keepdim=True) - 2 * size, 1e3)[..., 0]
+    near, nearest = distance.min(1)
+    ticks = near.clip(0, 60)[:, None] / 1.6  # of a bullet's flight
+    ahead = apart + (velocity - states[:, None, 2:4]) * ticks[:, None]
+    aim = ahead.gather(1, nearest[:, None, None].expand(-1, 1, 2))[:, 0]
+    cosine, sine = states[:, 4], states[:, 5]  # the ship looks along (cosine, -sine)
+    off = torch.atan2(-aim[:, 1] * cosine - aim[:, 0] * sine, aim[:, 0] * cosine - aim[:, 1] * sine)
+    turn = torch.where(off > 0.15, 1, torch.where(off < -0.15, 2, 0))
+    return turn * 4 + ((off.abs() < 0.25) & (near < 38))
+
+
+def rounded_mean(values: Any) -> float:
+    """Return the mean of numbers, 0 of none."""
+    return round(float(values.mean()), 1) if len(values) else 0.0
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """Return a mean and the half width of its interval of confidence of 95 %."""
+    return float(values.mean()), float(1.96 * values.std(ddof=1) / np.sqrt(len(values)))
+
+
+# The program --------------------------------------------------------------------------------------
+
+
+def chosen_device(name: str) -> str:
+    """Return the device that "auto" is here, or the one that was named."""
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def placed(device: torch.device | str) -> dict[str, str]:
+    """Return the arguments with which the game is played on a device."""
+    on_gpu = str(device).startswith("cuda")
+    return {"backend": "cuda", "device": str(device)} if on_gpu else {"backend": "native"}
+
+
+def make_envs(config: Config, env: str = "mirage_env:Mirage-v0", **kwargs: Any) -> Any:
+    """Return the environments that an agent of `config` learns in."""
+    return gymnasium.make_vec(
+        env,
+        num_envs=config.num_envs,
+        output="torch",
+        **config.agent.environment(),
+        max_episode_steps=config.max_episode_steps,
+        **kwargs,
+    )
+
+
+def main(config: Config) -> None:
+    """Train, measure at times, and write down agent and curve."""
+    device = chosen_device(config.device)
+    learner = Learner(config, make_envs(config, **placed(device)), device)
+    config.out.mkdir(parents=True, exist_ok=True)
+    target = interval(turret_scores(config, device))
+    print(f"a turret scores {target[0]:,.0f} +- {target[1]:,.0f}", flush=True)
+    curve: list[dict[str, float]] = []
+    for minutes in rounds(learner):
+        mean_score, half = interval(scores(learner.agent, config))
+        curve.append(
+            {
+                "minutes": round(minutes, 3),
+                "steps": learner.steps,
+                "steps_per_second": round(learner.steps / learner.seconds),
+                "score": round(mean_score, 1),
+                "score_ci": round(half, 1),
+                "training_return": rounded_mean(learner.envs.last()["r"]),
+            }
+        )
+        print("  ".join(f"{name} {value:,}" for name, value in curve[-1].items()), flush=True)
+        save(config, learner, curve, target[0])
+    won = [row["minutes"] for row in curve if row["score"] - row["score_ci"] > sum(target)]
+    print(f"beat the turret after {won[0]:.1f} minutes" if won else "did not beat the turret")
+
+
+def save(config: Config, learner: Learner, curve: list[dict[str, float]], target: float) -> None:
+    """Write the agent, the curve and a report into the folder of the run."""
+    training = described(config, learner)
+    figures = {"episodes": config.episodes, "turret": target, **curve[-1]}
+    save_agent(config.out / "agent.safetensors", learner.agent, training, figures)
+    report = {"training": training, "curve": curve, "turret": target}
+    (config.out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    with (config.out / "curve.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(curve[0]))
+        writer.writeheader()
+        writer.writerows(curve)
+
+
+def described(config: Config, learner: Learner) -> dict[str, Any]:
+    """Return how an agent was trained, for its file."""
+    on_gpu = learner.device.type == "cuda"
+    return {
+        "algorithm": "PPO, examples/ppo_gpu.py",
+        "steps": learner.steps,
+        "minutes": round(learner.seconds / 60, 2),
+        "device": torch.cuda.get_device_name(learner.device) if on_gpu else "cpu",
+        "config": plain(config),
+    }
+
+
+def plain(config: Config) -> dict[str, Any]:
+    """Return a configuration as JSON can hold it, without where it is written to."""
+    return {name: value for name, value in asdict(config).items() if name != "out"}
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config, description=__doc__))

@@ -1,0 +1,154 @@
+"""What an agent sees with: from pictures, or from vectors of the state, to what it decides by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mirage_env.errors import import_extra
+from mirage_env.rules import COLOURS
+
+torch = import_extra("torch", "wm", "an agent")
+from torch import Tensor, nn  # noqa: E402
+
+__all__ = ["SIZE", "PictureEyes", "StateEyes", "centred", "orthogonal"]
+
+SIZE = 64
+"""Width and height of the pictures that agents see, pixels: those that dreams are made of."""
+
+HULL_SPREAD = 30.0
+"""How far the colour of a pixel may be from the hull's, of 255, and still look like it."""
+
+GAIN = 2**0.5
+"""Of layers before a ReLU, so that signals keep their size."""
+
+
+def orthogonal(layer: Any, gain: float = GAIN) -> Any:
+    """Return a layer with orthogonal weights and without biases."""
+    nn.init.orthogonal_(layer.weight, gain)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class PictureEyes(nn.Module):
+    """Sees the last pictures, shifted so that the ship is in the middle."""
+
+    def __init__(self, frames: int, width: int, features: int) -> None:
+        """Take `frames` pictures at once and give `features` numbers."""
+        super().__init__()
+
+        def conv(inputs: int, outputs: int, size: int, stride: int) -> nn.Conv2d:
+            around = (size - stride + 1) // 2
+            layer = nn.Conv2d(inputs, outputs, size, stride, around, padding_mode="circular")
+            return orthogonal(layer)
+
+        self.places = nn.Sequential(
+            conv(3 * frames, width // 2, 8, 4),  # [width / 2, 16, 16]
+            nn.ReLU(),
+            conv(width // 2, width, 4, 2),  # [width, 8, 8]
+            nn.ReLU(),
+            conv(width, width, 3, 1),
+            nn.ReLU(),
+            nn.Flatten(),
+            orthogonal(nn.Linear(64 * width, features)),
+            nn.ReLU(),
+        )
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return features [B, features] of pictures uint8 [B, frames, 64, 64, 3] (or of one)."""
+        if pictures.ndim == 4:
+            pictures = pictures[:, None]
+        x = centred(pictures).flatten(3).permute(0, 3, 1, 2)  # [B, frames * 3, 64, 64]
+        return self.places(x.to(_precision(x)).div(255))
+
+
+class StateEyes(nn.Module):
+    """Sees vectors of the state as it is from the ship: what is ahead, what is to the left.
+
+    Each rock is seen for itself, whichever slot it is in; of what is seen in all of them only the
+    strongest counts.
+    """
+
+    def __init__(self, width: int, features: int) -> None:
+        """See each rock as `width` numbers and give `features` numbers."""
+        super().__init__()
+        self.rock = nn.Sequential(
+            orthogonal(nn.Linear(8, width)),
+            nn.ReLU(),
+            orthogonal(nn.Linear(width, width)),
+            nn.ReLU(),
+        )
+        self.all = nn.Sequential(
+            orthogonal(nn.Linear(width + 9, features)),
+            nn.ReLU(),
+            orthogonal(nn.Linear(features, features)),
+            nn.ReLU(),
+        )
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Return features [B, features] of states [B, 244], see `mirage_env.observations`."""
+        ship, rocks = states[:, :12], states[:, 12:204].reshape(-1, 24, 8)
+        heading = ship[:, None, 4:6]
+        apart = (rocks[..., 1:3] - ship[:, None, 0:2] + 32) % 64 - 32  # the short way around
+        size, distance = rocks[..., :1], apart.norm(dim=-1, keepdim=True)
+        place, drift = (
+            _turned_to(heading, vectors)
+            for vectors in (apart, rocks[..., 3:5] - ship[:, None, 2:4])
+        )
+        each = [size / 3, distance / 32, place / 32, place / (distance + 1), 2 * drift]
+        seen = (self.rock(torch.cat(each, -1)) * (size > 0)).amax(1)
+        own = [
+            _turned_to(heading[:, 0], ship[:, 2:4]),
+            ship[:, 6:10] / ship.new_tensor([8.0, 60.0, 24.0, 3.0]),  # cooldown to lives
+            (ship[:, 10:11] / 6).clip(max=1),  # the wave
+            ship[:, 11:12] / 24,
+            size.sum(1) / 20,
+        ]
+        return self.all(torch.cat([seen, *own], -1))
+
+
+def _turned_to(heading: Tensor, vectors: Tensor) -> Tensor:
+    """Return vectors [..., 2] as (ahead, to the left) of a ship that looks along (cos, -sin)."""
+    x, y = vectors.unbind(-1)
+    cosine, sine = heading.unbind(-1)
+    return torch.stack([x * cosine - y * sine, -x * sine - y * cosine], -1)
+
+
+@torch.no_grad()
+def centred(pictures: Tensor) -> Tensor:
+    """Shift pictures around the torus so that the ship is in the middle of the last one.
+
+    Args:
+        pictures: uint8 [B, frames, 64, 64, 3].
+
+    Returns:
+        uint8 [B, 64, 64, frames, 3].
+    """
+    newest = pictures[:, -1].float()
+    hull = newest.new_zeros(newest.shape[:3])  # how much each pixel looks like the hull
+    for colour in COLOURS["SHIP_COLOURS"][1:]:  # with one life left, two or three
+        distance = (newest - newest.new_tensor(colour)).square().sum(-1)
+        hull += (distance / -(HULL_SPREAD**2)).exp()
+    # A hull is many such pixels together; what only resembles one counts for nothing then.
+    around = nn.functional.pad(hull[:, None], (1, 1, 1, 1), mode="circular")
+    mass = nn.functional.avg_pool2d(around, 3, 1)[:, 0] ** 4
+    rows, columns = (_from_the_middle(mass.sum(axis)) for axis in (2, 1))
+    every = torch.arange(len(pictures), device=pictures.device)
+    return pictures[every[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+
+
+def _from_the_middle(mass: Tensor) -> Tensor:
+    """Return the pixels [B, 64] of an axis in the order in which its mass [B, 64] is central.
+
+    The mean place on a circle is the direction of the mean of directions.
+    """
+    pixels = torch.arange(SIZE, device=mass.device)
+    turn = 2 * torch.pi / SIZE
+    angles = (pixels + 0.5) * turn
+    place = torch.atan2((mass * angles.sin()).sum(1), (mass * angles.cos()).sum(1)) / turn
+    return (pixels + (place - SIZE / 2).round().long()[:, None]) % SIZE
+
+
+def _precision(x: Tensor) -> Any:
+    """Return what convolutions compute in on the device of x."""
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32

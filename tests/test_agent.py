@@ -1,0 +1,237 @@
+"""Agents: the network on its torus, the player that remembers, files and their mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from safetensors.numpy import load_file, save_file
+
+from mirage_env import MirageVectorEnv, cli
+from mirage_env.agent import Agent, AgentConfig, AgentPlayer, drawn
+from mirage_env.agent_eyes import centred
+from mirage_env.agent_file import KIND, AgentError, load_agent, save_agent
+
+SMALL = AgentConfig(frames=2, width=8, hidden=16)
+
+
+def lively(config: AgentConfig = SMALL, seed: int = 0) -> Agent:
+    """An agent that prefers some actions to others; a new one hardly does."""
+    torch.manual_seed(seed)
+    agent = Agent(config)
+    with torch.no_grad():
+        agent.policy.weight.mul_(300)
+    return agent.eval()
+
+
+def seen(num_envs: int = 6, **kwargs: Any) -> Any:
+    envs = MirageVectorEnv(num_envs, output="torch", **kwargs)
+    envs.reset(seed=3)
+    for _ in range(40):
+        pictures = envs.step([3, 5] * (num_envs // 2))[0]
+    return pictures
+
+
+# The network --------------------------------------------------------------------------------------
+
+
+def test_it_decides_the_same_wherever_on_the_torus_all_of_it_happens() -> None:
+    pictures, agent = seen(frame_stack=2), lively()
+    logits, value = agent(pictures)
+    assert logits.std() > 0.01
+    for shift in ((1, 0), (0, 31), (17, 40)):
+        moved = agent(torch.roll(pictures, shift, (2, 3)))
+        torch.testing.assert_close(moved[0], logits)
+        torch.testing.assert_close(moved[1], value)
+
+
+def test_it_finds_the_ship_among_rocks_of_every_wave_and_puts_it_in_the_middle() -> None:
+    envs = MirageVectorEnv(60, output="torch")
+    envs.reset(seed=0)
+    for t in range(60):
+        pictures = envs.step([(i + t // 9) % 12 for i in range(60)])[0]
+    state = envs.state()
+    state["wave"], state["lives"] = np.arange(60) % 6 + 1, np.arange(60) % 3 + 1
+    envs.set_state(state)
+    pictures = envs.observe()
+    middle = centred(pictures[:, None])[:, :, :, 0]
+    units = envs.state(units=True)
+    for i in np.flatnonzero(state["dying"] == 0):
+        down, across = int(units["ship_y"][i]), int(units["ship_x"][i])
+        shifts = [(32 - down + y, 32 - across + x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+        assert any(
+            torch.equal(middle[i], torch.roll(pictures[i], shift, (0, 1))) for shift in shifts
+        )
+
+
+def test_actions_are_drawn_by_their_probabilities() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(12)
+    counts = torch.bincount(drawn(logits.expand(40_000, 12)), minlength=12) / 40_000
+    np.testing.assert_allclose(counts, logits.softmax(0), atol=0.01)
+
+
+@pytest.mark.parametrize("field", ["frames", "frame_skip", "width", "hidden"])
+def test_an_architecture_that_cannot_be_is_refused(field: str) -> None:
+    for value in (0, 1.5, True, 10**6):
+        with pytest.raises(ValueError, match=f"{field} must be a whole number from 1"):
+            AgentConfig(**{field: value})
+
+
+# Playing ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sees", "frames", "skip"),
+    [("pixels", 1, 1), ("pixels", 3, 1), ("pixels", 2, 3), ("state", 1, 1), ("state", 1, 3)],
+)
+def test_the_player_sees_what_its_environment_would_show(sees: Any, frames: int, skip: int) -> None:
+    agent = lively(AgentConfig(sees, frames, skip, width=8, hidden=16))
+    kwargs: dict[str, Any] = {"output": "torch", "autoreset_mode": "SAME_STEP"}
+    learned_in = MirageVectorEnv(4, max_episode_steps=6, **agent.config.environment(), **kwargs)
+    played_in = MirageVectorEnv(
+        4,
+        max_episode_steps=6 * skip,
+        obs_type="rgb" if sees == "pixels" else "state",
+        **kwargs,
+    )
+    player = AgentPlayer(agent, 4, greedy=True)
+    stacks, _ = learned_in.reset(seed=0)
+    pictures, _ = played_in.reset(seed=0)
+    begun: Any = None
+    choices = set()
+    for _ in range(20):
+        wanted = agent.act(stacks, greedy=True)
+        for _ in range(skip):
+            actions = player.act(pictures, begun)
+            assert actions.tolist() == wanted.tolist()
+            pictures, _, terminated, truncated, _ = played_in.step(actions)
+            begun = terminated | truncated
+        choices.update(wanted.tolist())
+        stacks, *_ = learned_in.step(wanted)
+    assert played_in.state()["episode"].tolist() == [3] * 4
+    assert len(choices) > 1
+
+
+# Files --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return save_agent(tmp_path / "agent.safetensors", lively(), {"steps": 7}, {"score": 9.5})
+
+
+def test_a_saved_agent_plays_the_same(file: Path) -> None:
+    agent = load_agent(file)
+    assert agent.config == SMALL
+    assert agent.card["training"] == {"steps": 7}
+    assert agent.card["figures"] == {"score": 9.5}
+    pictures = seen(frame_stack=2)
+    torch.testing.assert_close(agent(pictures)[0], lively()(pictures)[0], atol=0.02, rtol=0.02)
+    assert file.stat().st_size < 60_000
+    assert not list(file.parent.glob("*.part"))
+
+
+def rewritten(file: Path, change: Any, arrays: Any = None) -> Path:
+    """Write the file anew with a changed header, and with other arrays."""
+    data = file.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][KIND])
+    change(header)
+    save_file(arrays or load_file(file), file, {KIND: json.dumps(header)})
+    return file
+
+
+def test_an_agent_of_another_shape_is_refused(file: Path) -> None:
+    rewritten(file, lambda header: header["architecture"].update(width=10))
+    with pytest.raises(AgentError, match=r"another shape than its header says: \S+ must be \("):
+        load_agent(file)
+
+
+def test_weights_that_are_missing_are_named(file: Path) -> None:
+    arrays = load_file(file)
+    del arrays["policy.bias"]
+    with pytest.raises(AgentError, match=r"policy.bias must be \(12,\), got none"):
+        load_agent(rewritten(file, lambda header: None, arrays))
+
+
+def test_weights_that_were_changed_are_found(file: Path) -> None:
+    arrays = load_file(file)
+    arrays["policy.bias"] = arrays["policy.bias"] + np.float16(1)
+    with pytest.raises(AgentError, match="was changed since it was written"):
+        load_agent(rewritten(file, lambda header: None, arrays))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda h: h.update(rules_version=99), "rules version 99, this is version"),
+        (lambda h: h["architecture"].update(wings=2), "architecture of .* is not known here"),
+        (lambda h: h["architecture"].update(width=0), "width must be a whole number"),
+        (lambda h: h.pop("architecture"), "architecture of .* is not known here"),
+        (lambda h: h.update(kind="other"), "is no agent: its header does not say so"),
+    ],
+)
+def test_a_header_that_does_not_fit_is_refused(file: Path, change: Any, message: str) -> None:
+    with pytest.raises(AgentError, match=message):
+        load_agent(rewritten(file, change))
+
+
+def test_files_that_are_no_agents_are_refused(file: Path, tmp_path: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(AgentError, match="not a safetensors file, or cut short"):
+        load_agent(file)
+    file.write_text("hello")
+    with pytest.raises(AgentError, match="not a safetensors file, or cut short"):
+        load_agent(file)
+    with pytest.raises(AgentError, match=r"cannot read the agent .*: No such file"):
+        load_agent(tmp_path / "absent.safetensors")
+    save_file({"x": np.zeros(3)}, tmp_path / "dream.safetensors")
+    with pytest.raises(AgentError, match="a model that dreams is chosen by --model"):
+        load_agent(tmp_path / "dream.safetensors")
+
+
+def test_what_cannot_be_saved_leaves_what_was_there(file: Path, tmp_path: Path) -> None:
+    before = file.read_bytes()
+    broken = lively()
+    with torch.no_grad():
+        broken.policy.bias.fill_(1e9)
+    with pytest.raises(AgentError, match="not finite in fp16"):
+        save_agent(file, broken, {}, {})
+    assert file.read_bytes() == before
+    with pytest.raises(AgentError, match="an agent is written to a"):
+        save_agent(tmp_path / "agent.pt", lively(), {}, {})
+    (tmp_path / "folder").write_text("a file in the way")
+    with pytest.raises(AgentError, match="cannot write"):
+        save_agent(tmp_path / "folder" / "a.safetensors", lively(), {}, {})
+
+
+# On the command line ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["play", "watch"])
+def test_an_agent_plays_in_a_video(command: str, file: Path, tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("pygame")
+    pytest.importorskip("imageio_ffmpeg")
+    video = tmp_path / "agent.gif"
+    arguments = [command, "--agent", str(file), "--record", str(video), "--seconds", "0.3"]
+    arguments += ["--size", "64", "--seed", "1", *(["--no-dream"] if command == "play" else [])]
+    assert cli.main(arguments) == 0
+    assert video.stat().st_size > 500
+    assert "9 frames of game" in capsys.readouterr().out
+
+
+def test_a_wrong_agent_on_the_command_line_is_one_line(file: Path, capsys: Any) -> None:
+    pytest.importorskip("pygame")
+    rewritten(file, lambda header: header["architecture"].update(width=10))
+    assert cli.main(["watch", "--agent", str(file), "--record", "x.gif"]) == 1
+    assert "another shape" in capsys.readouterr().err.splitlines()[-1]
+    assert cli.main(["watch", "--agent", "agent.pt"]) == 2
+    assert "--agent must be a .safetensors file" in capsys.readouterr().err
