@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 DOCUMENTS = sorted(
-    [README, ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
+    [README, ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")]
 )
 
 
@@ -25,7 +28,7 @@ def examples(document: Path) -> list[str]:
 
 
 EXAMPLES = [
-    pytest.param(document, code, id=f"{document.stem}-{number}")
+    pytest.param(document, code, id=f"{document.relative_to(ROOT).with_suffix('')}-{number}")
     for document in DOCUMENTS
     for number, code in enumerate(examples(document), 1)
 ]
@@ -36,7 +39,7 @@ def named_paths(text: str) -> set[str]:
     spans = re.findall(r"`([^`\n]+)`", text)
     words = [word.rstrip(".,:;") for span in spans for word in span.split()]
     ours = ("mirage_env/", "mirage_wm/", "web/", "cuda/", "docs/", "tests/", "weights/")
-    ours += ("benchmarks/",)
+    ours += ("benchmarks/", "examples/")
     paths = {word for word in words if word.startswith(ours) and "NAME." not in word}
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", text)
     return paths | {link for link in links if not link.startswith("http")}
@@ -122,6 +125,25 @@ def test_pins_of_the_tools_are_the_same_in_both_files():
     pinned = dict(re.findall(r'"([\w-]+)(?:\[\w+\])?==([^"]+)"', project))
     assert set(pinned) == {"ruff", "pyright", "clang-format"}
     assert pinned == {name: pins[name] for name in pinned}
+
+
+def test_the_site_builds_without_a_broken_link(tmp_path):
+    pytest.importorskip("material", reason="the site needs the extra 'docs'")
+    pytest.importorskip("mkdocstrings")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site"],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    for page in (tmp_path / "site").rglob("*.html"):
+        text = page.read_text()
+        loaded = re.findall(r"<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=\"([^\"]*)", text)
+        assert not [place for place in loaded if "//" in place], f"{page} loads from elsewhere"
+    shown = (tmp_path / "site" / "api" / "game.html").read_text()
+    assert "num_envs" in shown, "the API comes from the docstrings"
 
 
 pictures = runpy.run_path(str(ROOT / "docs" / "make_pictures.py"))
