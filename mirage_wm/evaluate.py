@@ -22,6 +22,7 @@ from typing import Any
 from mirage_env.command_line import ended, parsed
 from mirage_env.errors import import_extra
 from mirage_env.rules import Rules
+from mirage_env.whole_file import check_place
 
 for _module in ("torch", "safetensors", "tqdm", "PIL"):  # Says so clearly where one is missing.
     import_extra(_module, "wm", "evaluation")
@@ -36,7 +37,7 @@ from mirage_wm.evaluation.measure import (  # noqa: E402
     measure,
 )
 from mirage_wm.evaluation.page import page  # noqa: E402
-from mirage_wm.evaluation.report import Report, probe, write_together  # noqa: E402
+from mirage_wm.evaluation.report import Report, write_together  # noqa: E402
 from mirage_wm.evaluation.tables import card_figures, summary  # noqa: E402
 from mirage_wm.evaluation.worlds import Contestant, Dreamer, Game  # noqa: E402
 from mirage_wm.model_card import write_card_page  # noqa: E402
@@ -177,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work() -> None:
         config = parsed(EvaluateConfig, argv, "mirage evaluate", description=__doc__)
         for path in targets(config):  # Before the work, if it cannot be.
-            probe(path)
+            check_place(path)
         try:
             report = evaluate(config)
         except KeyboardInterrupt:

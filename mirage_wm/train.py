@@ -27,6 +27,7 @@ from typing import Any
 
 from mirage_env.command_line import ended, parsed, refuse
 from mirage_env.errors import import_extra
+from mirage_env.whole_file import check_place
 
 for module in ("torch", "tqdm", "safetensors"):  # Says so clearly where one is missing.
     import_extra(module, "wm", "training")
@@ -53,6 +54,7 @@ def train(config: TrainConfig, began: float | None = None) -> Trainer:
         began: When this call began by `time.monotonic`, if its minutes count from before now.
     """
     began = time.monotonic() if began is None else began
+    check_place(config.out / f"{config.name}.safetensors")  # before the work, if it cannot be
     trainer = Trainer(config)
     try:
         with _stop_signals() as stopped:

@@ -294,7 +294,7 @@ def test_an_unevaluated_model_has_a_page_that_says_so(tmp_path: Path) -> None:
         (["--device", "tpu"], "device must be"),
         (["--device", "cuda:99"], "'cuda:99' was asked for"),
         (["--out", "FILE/below"], "FILE"),
-        (["--out", "folder"], "folder.html is a folder"),
+        (["--out", "folder"], "folder.html: Is a directory"),
     ],
 )
 def test_what_cannot_be_is_one_line_before_the_work(

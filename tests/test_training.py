@@ -323,6 +323,9 @@ def test_the_command_trains_and_tells_what_went_wrong(
     assert "3 steps, 100.0% of the run" in capsys.readouterr().out
     assert main(arguments) == 1
     assert "holds a run already" in capsys.readouterr().err
+    (config.out / "file").touch()
+    assert main([*TINY, "--out", str(config.out / "file" / "run")]) == 1
+    assert "file/run" in capsys.readouterr().err
     if not torch.cuda.is_available():
         assert main([*arguments, "--resume", "--device", "cuda"]) == 1
         assert "PyTorch finds 0 CUDA devices here" in capsys.readouterr().err
