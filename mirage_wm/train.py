@@ -3,6 +3,8 @@
     python -m mirage_wm.train v1                # 17 minutes; so does v2
     python -m mirage_wm.train v1 --preset 4gb   # with little memory and no compiler
 
+    torchrun --standalone --nproc-per-node 2 -m mirage_wm.train v1    # on two GPUs
+
     # The same in parts: twice
     python -m mirage_wm.train v1 --resume --budget.minutes 8.5
 
@@ -26,13 +28,15 @@ from typing import Any
 
 from mirage_env.errors import BackendUnavailableError, import_extra
 
-for module in ("torch", "tqdm", "safetensors"):  # Says so clearly where one is missing.
+for module in ("torch", "tqdm", "safetensors", "PIL"):  # Says so clearly where one is missing.
     import_extra(module, "wm", "training")
 
 import torch  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from mirage_wm.held_out import films  # noqa: E402
+from mirage_wm.parallel import join, leave  # noqa: E402
+from mirage_wm.predictors import chosen_device  # noqa: E402
 from mirage_wm.schedule import RunningBudget  # noqa: E402
 from mirage_wm.train_config import PRESETS, RUNS, TrainConfig, named_run  # noqa: E402
 from mirage_wm.trainer import Trainer  # noqa: E402
@@ -47,20 +51,46 @@ def train(config: TrainConfig, began: float | None = None) -> Trainer:
     Args:
         config: The run.
         began: When this call began by `time.monotonic`, if its minutes count from before now.
+
+    Raises:
+        ValueError: If what is asked for cannot be, or the GPU has too little memory for it.
+        FloatingPointError: If the loss or the weights are no numbers any more.
     """
     began = time.monotonic() if began is None else began
-    trainer = Trainer(config)
     try:
-        with _stop_signals() as stopped:
-            _loop(trainer, config.budget.start(trainer.progress, trainer.step, began), stopped)
-            trainer.save()
+        trainer = Trainer(config, join(chosen_device(config.device)))
+        try:
+            with _stop_signals() as stopped:
+                _loop(trainer, config.budget.start(trainer.progress, trainer.step, began), stopped)
+                if trainer.group.first:
+                    trainer.save()
+        finally:
+            trainer.store.close()
+    except torch.OutOfMemoryError as error:
+        raise ValueError(_too_little_memory(config)) from error
     finally:
-        trainer.store.close()
+        leave()
     return trainer
 
 
+def _too_little_memory(config: TrainConfig) -> str:
+    """Return what to do where a GPU has too little memory for a run."""
+    small = named_run("v1", "4gb")
+    ring, least = (c.data.frame_bytes() / 1e9 for c in (config, small))
+    told = (
+        "the GPU has too little memory for this run, whose frames alone take "
+        f"{ring:.1f} GB (--data.chunks) beside batches of {config.batch} (--batch)"
+    )
+    if ring > least or config.batch > small.batch:
+        return f"{told}: --preset 4gb fits into 4 GB"
+    return f"{told}: no preset needs less; take a smaller --batch and fewer --data.chunks"
+
+
 def _loop(trainer: Trainer, budget: RunningBudget, stopped: Callable[[], bool]) -> None:
-    config = trainer.config
+    config, group = trainer.config, trainer.group
+    if not group.first:
+        _follow(trainer)
+        return
     watched = None
     if config.validate_films:
         watched = films(config.validate_films, 10, config.rules).to(trainer.device)
@@ -70,10 +100,10 @@ def _loop(trainer: Trainer, budget: RunningBudget, stopped: Callable[[], bool]) 
     with tqdm(
         total=100, unit="%", disable=None, bar_format="{l_bar}{bar}| {elapsed}{postfix}"
     ) as bar:
-        while budget.progress(trainer.step) < 1:
+        while (progress := budget.progress(trainer.step)) < 1:
             if trainer.between and (stopped() or budget.spent(trainer.step)):
                 break
-            losses = trainer.train_step(budget.progress(trainer.step))
+            losses = trainer.train_step(group.agreed(progress))
             bar.update(100 * trainer.progress - bar.n)
             now = time.monotonic()
             if now - measured > config.validate_seconds:
@@ -82,10 +112,17 @@ def _loop(trainer: Trainer, budget: RunningBudget, stopped: Callable[[], bool]) 
             if now - saved > config.save_seconds and trainer.between:
                 trainer.save()
                 saved = time.monotonic()
+        group.agreed(None)
         if trainer.step > log.step:
             trainer.progress = budget.progress(trainer.step)
             log.write(trainer, losses, watched, bar)
     log.close()
+
+
+def _follow(trainer: Trainer) -> None:
+    """Step as the first process of the group does, until it says that there is no more."""
+    while (progress := trainer.group.agreed(None)) is not None:
+        trainer.train_step(progress)
 
 
 @contextmanager
@@ -124,7 +161,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             default=named_run(run, preset.preset),
             description=f"{__doc__}\nRuns: {', '.join(RUNS)}. Presets: {', '.join(PRESETS)}.",
         )
+        if preset.preset == "4gb" and config.device == "auto" and chosen_device("auto") == "cpu":
+            raise ValueError(
+                "--preset 4gb is for a GPU with little memory, and PyTorch finds none here: add "
+                "--device cpu to train on the CPU, slowly"
+            )
         trainer = train(config, began)
+        if not trainer.group.first:
+            return 0
     except (ValueError, FloatingPointError, BackendUnavailableError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
