@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mirage_wm.diffusion import P_MEAN, P_STD, Diffusion
 from mirage_wm.frame_model import CONTEXT_NOISE, Errors, to_context
+from mirage_wm.parallel import Group
 from mirage_wm.recorder import Event
 from mirage_wm.regression import Regression
 from mirage_wm.sampler import SIGMA_MAX, Sampler
@@ -95,6 +96,7 @@ class Objective:
         compiled: Literal["off", "on", "graphs"] = "off",
         unroll: int = 4,
         random_splits: bool = False,
+        group: Group | None = None,
     ) -> None:
         """Prepare the losses.
 
@@ -105,8 +107,9 @@ class Objective:
                 graphs of that.
             unroll: See the attribute.
             random_splits: Whether rocks split at random, so that a split is a surprise too.
+            group: The processes that share each batch; none by default.
         """
-        self.model, self.generator = model, generator
+        self.model, self.generator, self._group = model, generator, group or Group()
         self.draws = isinstance(model, Diffusion)
         self.unroll = 1 if self.draws else unroll
         self.surprises = int(Event.WAVE | Event.BEGIN)
@@ -151,7 +154,7 @@ class Objective:
         told = self._soil(fresh)
         both = Windows(*(torch.cat(pair) for pair in zip(_at(dreams), windows, strict=True)))
         seen = torch.cat([dreams.seen, fresh])
-        errors = self._frame(seen, torch.cat([torch.zeros_like(told), told]), both)
+        errors = self._frame(seen, torch.cat([torch.zeros_like(told), told]), both, parts=2)
         loss = frame_loss(Stage.LOG_MSE, errors.pixels) + HEADS * errors.heads
         total, single = loss[:n] * dreams.gate, loss[n:].mean()
         watched = self._watched(errors.pixels[n:])
@@ -166,8 +169,8 @@ class Objective:
         dreams.seen = dreams.seen.detach()
         return Loss((total.mean() / frames + single) / 2, watched)
 
-    def _frame(self, seen: Tensor, told: Tensor, windows: Windows) -> Errors:
-        """Return the errors of the frame after the context of each window."""
+    def _frame(self, seen: Tensor, told: Tensor, windows: Windows, parts: int = 1) -> Errors:
+        """Return the errors of the frame after the context of each window, in `parts` batches."""
         context = seen.shape[1] // 3
         given = (
             seen,
@@ -179,8 +182,8 @@ class Objective:
         )
         if not self.draws:
             return self._errors(*given)
-        noise = self._normal(seen[:, :3].shape, seen)
-        sigma = (P_MEAN + P_STD * self._normal(seen.shape[:1], seen)).exp()
+        noise = self._normal(seen[:, :3].shape, seen, parts)
+        sigma = (P_MEAN + P_STD * self._normal(seen.shape[:1], seen, parts)).exp()
         sigma[0::2] = SIGMA_MAX
         return self._errors(*given, noise, sigma.clamp(max=SIGMA_MAX))
 
@@ -219,15 +222,20 @@ class Objective:
         for offset in NOISED:
             part = seen[offset::8]
             if len(part):
-                level = CONTEXT_NOISE * torch.rand(
-                    len(part), device=seen.device, generator=self.generator
+                level = CONTEXT_NOISE * self._group.rows_of_random(
+                    lambda n: torch.rand(n, device=seen.device, generator=self.generator),
+                    len(part),
                 )
                 part += level[:, None, None, None] * self._normal(part.shape, seen)
                 told[offset::8] = level
         return told
 
-    def _normal(self, shape: Any, like: Tensor) -> Tensor:
-        return torch.randn(shape, device=like.device, generator=self.generator)
+    def _normal(self, shape: Any, like: Tensor, parts: int = 1) -> Tensor:
+        return self._group.rows_of_random(
+            lambda n: torch.randn(n, *shape[1:], device=like.device, generator=self.generator),
+            shape[0],
+            parts,
+        )
 
     def _watched(self, pixels: Tensor) -> Tensor:
         """Return the mean squared error where the frame is to be named at once."""

@@ -6,6 +6,8 @@ Example: mirage train v1 --preset 4gb
 
 Example: mirage train v1 --resume --budget.minutes 8.5
 
+On two GPUs: torchrun --standalone --nproc-per-node 2 -m mirage_wm.train v1
+
 The first word names the run, and with it the model: v1 (a regression), v2 (diffusion), or v1-random
 and v2-random, which learn the game in which rocks split at random. The preset 4gb does with little
 memory and no compiler. With --budget.minutes a run is made in parts, each of which resumes the one
@@ -27,15 +29,16 @@ from typing import Any
 
 from mirage_env.command_line import ended, parsed, refuse
 from mirage_env.errors import import_extra
-from mirage_env.whole_file import check_place
 
-for module in ("torch", "tqdm", "safetensors"):  # Says so clearly where one is missing.
+for module in ("torch", "tqdm", "safetensors", "PIL"):  # Says so clearly where one is missing.
     import_extra(module, "wm", "training")
 
 import torch  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from mirage_wm.held_out import films  # noqa: E402
+from mirage_wm.parallel import join, leave  # noqa: E402
+from mirage_wm.predictors import chosen_device  # noqa: E402
 from mirage_wm.schedule import RunningBudget  # noqa: E402
 from mirage_wm.train_config import PRESETS, RUNS, TrainConfig, named_run  # noqa: E402
 from mirage_wm.trainer import Trainer  # noqa: E402
@@ -52,21 +55,46 @@ def train(config: TrainConfig, began: float | None = None) -> Trainer:
     Args:
         config: The run.
         began: When this call began by `time.monotonic`, if its minutes count from before now.
+
+    Raises:
+        ValueError: If what is asked for cannot be, or the GPU has too little memory for it.
+        FloatingPointError: If the loss or the weights are no numbers any more.
     """
     began = time.monotonic() if began is None else began
-    check_place(config.out / f"{config.name}.safetensors")  # before the work, if it cannot be
-    trainer = Trainer(config)
     try:
-        with _stop_signals() as stopped:
-            _loop(trainer, config.budget.start(trainer.progress, trainer.step, began), stopped)
-            trainer.save()
+        trainer = Trainer(config, join(chosen_device(config.device)))
+        try:
+            with _stop_signals() as stopped:
+                _loop(trainer, config.budget.start(trainer.progress, trainer.step, began), stopped)
+                if trainer.group.first:
+                    trainer.save()
+        finally:
+            trainer.store.close()
+    except torch.OutOfMemoryError as error:
+        raise ValueError(_too_little_memory(config)) from error
     finally:
-        trainer.store.close()
+        leave()
     return trainer
 
 
+def _too_little_memory(config: TrainConfig) -> str:
+    """Return what to do where a GPU has too little memory for a run."""
+    small = named_run("v1", "4gb")
+    ring, least = (c.data.frame_bytes() / 1e9 for c in (config, small))
+    told = (
+        "the GPU has too little memory for this run, whose frames alone take "
+        f"{ring:.1f} GB (--data.chunks) beside batches of {config.batch} (--batch)"
+    )
+    if ring > least or config.batch > small.batch:
+        return f"{told}: --preset 4gb fits into 4 GB"
+    return f"{told}: no preset needs less; take a smaller --batch and fewer --data.chunks"
+
+
 def _loop(trainer: Trainer, budget: RunningBudget, stopped: Callable[[], bool]) -> None:
-    config = trainer.config
+    config, group = trainer.config, trainer.group
+    if not group.first:
+        _follow(trainer)
+        return
     watched = None
     if config.validate_films:
         watched = films(config.validate_films, 10, config.rules).to(trainer.device)
@@ -76,10 +104,10 @@ def _loop(trainer: Trainer, budget: RunningBudget, stopped: Callable[[], bool]) 
     with tqdm(
         total=100, unit="%", disable=None, bar_format="{l_bar}{bar}| {elapsed}{postfix}"
     ) as bar:
-        while budget.progress(trainer.step) < 1:
+        while (progress := budget.progress(trainer.step)) < 1:
             if trainer.between and (stopped() or budget.spent(trainer.step)):
                 break
-            losses = trainer.train_step(budget.progress(trainer.step))
+            losses = trainer.train_step(group.agreed(progress))
             bar.update(100 * trainer.progress - bar.n)
             now = time.monotonic()
             if now - measured > config.validate_seconds:
@@ -88,10 +116,17 @@ def _loop(trainer: Trainer, budget: RunningBudget, stopped: Callable[[], bool]) 
             if now - saved > config.save_seconds and trainer.between:
                 trainer.save()
                 saved = time.monotonic()
+        group.agreed(None)
         if trainer.step > log.step:
             trainer.progress = budget.progress(trainer.step)
             log.write(trainer, losses, watched, bar)
     log.close()
+
+
+def _follow(trainer: Trainer) -> None:
+    """Step as the first process of the group does, until it says that there is no more."""
+    while (progress := trainer.group.agreed(None)) is not None:
+        trainer.train_step(progress)
 
 
 @contextmanager
@@ -121,6 +156,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work() -> None:
         config = _asked(list(sys.argv[1:] if argv is None else argv))
         trainer = train(config, began)
+        if not trainer.group.first:
+            return
         print(
             f"{trainer.step} steps, {trainer.progress:.1%} of the run; "
             f"weights in {config.out / config.name}.safetensors"
@@ -140,7 +177,14 @@ def _asked(arguments: list[str]) -> TrainConfig:
     except ValueError as error:
         refuse(PROG, error)
     description = f"{__doc__}\nRuns: {', '.join(RUNS)}. Presets: {', '.join(PRESETS)}."
-    return parsed(TrainConfig, arguments, PROG, description=description, default=named)
+    config = parsed(TrainConfig, arguments, PROG, description=description, default=named)
+    if preset.preset == "4gb" and config.device == "auto" and chosen_device("auto") == "cpu":
+        refuse(
+            PROG,
+            "--preset 4gb is for a GPU with little memory, and PyTorch finds none here: add "
+            "--device cpu to train on the CPU, slowly",
+        )
+    return config
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ from typing import Any, Literal
 import torch
 
 from mirage_env.rules import Rules
+from mirage_env.whole_file import check_place
 from mirage_wm.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from mirage_wm.models import kind_of, make_model
 from mirage_wm.objectives import Dreams, Objective
+from mirage_wm.parallel import Group
 from mirage_wm.predictors import chosen_device
 from mirage_wm.recorder import Recorder
 from mirage_wm.schedule import Stage
@@ -26,13 +28,29 @@ __all__ = ["Trainer"]
 
 
 class Trainer:
-    """A model, its averaged weights, its optimiser and its data: what a step changes."""
+    """A model, its averaged weights, its optimiser and its data: what a step changes.
 
-    def __init__(self, config: TrainConfig) -> None:
-        """Build it all, at the beginning of a run or where its checkpoint left it."""
-        self.config = config
-        self.device = torch.device(chosen_device(config.device))
+    Attributes:
+        group: The processes that share the run.
+    """
+
+    def __init__(self, config: TrainConfig, group: Group | None = None) -> None:
+        """Build it all, at the beginning of a run or where its checkpoint left it.
+
+        Raises:
+            ValueError: For a device that there is not, or a checkpoint that is of another run.
+            OSError: If nothing can be written to the folder of the run.
+        """
+        self.config, self.group = config, group or Group()
+        if config.batch % (16 * self.group.size) and self.group.size > 1:
+            raise ValueError(
+                f"batch must be a multiple of 16 for each of the {self.group.size} processes, got "
+                f"{config.batch}"
+            )
+        self.device = self._own_device(chosen_device(config.device))
         state = load_checkpoint(config.out) if self._resumes() else None
+        if self.group.first:
+            check_place(config.out / f"{config.name}.safetensors")  # before the work is done
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
             torch.backends.cudnn.benchmark = True
@@ -68,6 +86,7 @@ class Trainer:
             compiled=self._compiled(),
             unroll=config.rollout,
             random_splits=config.split == "random",
+            group=self.group,
         )
         recorder = Recorder(
             config.data.arenas,
@@ -92,6 +111,7 @@ class Trainer:
     def train_step(self, progress: float) -> torch.Tensor:
         """Learn from one batch; return the loss (on the device) without waiting for it."""
         config, store, self.progress = self.config, self.store, progress
+        rows = self.group.rows
         if self.step and self.step % config.refresh == 0:
             store.advance()
         stage = config.schedule.stage(progress)
@@ -101,14 +121,17 @@ class Trainer:
             if stage is Stage.ROLLOUTS:
                 half = config.batch // 2
                 if self.dreams is None:
-                    films = store.sample(half, config.reach)
+                    films = store.sample(half, config.reach, rows(half))
                     self.dreams = self.objective.begin(films, self.step)
-                loss = self.objective.along(self.dreams, store.sample(half, 1))
+                loss = self.objective.along(self.dreams, store.sample(half, 1, rows(half)))
                 self.dreams = None if self.dreams.over else self.dreams
             else:
-                loss = self.objective.single(store.sample(config.batch, 1), stage)
+                loss = self.objective.single(
+                    store.sample(config.batch, 1, rows(config.batch)), stage
+                )
         self.optimizer.zero_grad(set_to_none=True)
         loss.total.backward()
+        self.group.average(parameter.grad for parameter in self.model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip, foreach=True)
         self.optimizer.step()
         decay = min(config.ema, (1 + self.step) / (10 + self.step))
@@ -164,6 +187,18 @@ class Trainer:
         save_weights(
             self.config.out, self.config.name, self.average, training, self.config.unusual_rules
         )
+
+    def _own_device(self, chosen: str) -> torch.device:
+        """Return the device of this process: of several, each has a GPU of its own."""
+        if self.group.size == 1 or chosen == "cpu":
+            return torch.device(chosen)
+        if chosen != "cuda" or self.group.local >= torch.cuda.device_count():
+            raise ValueError(
+                f"process {self.group.local} of this machine needs a GPU of its own: take --device "
+                f"cuda and at most {torch.cuda.device_count()} processes"
+            )
+        torch.cuda.set_device(self.group.local)
+        return torch.device(f"cuda:{self.group.local}")
 
     def _compiled(self) -> Literal["off", "on", "graphs"]:
         if self.config.compile == "auto":

@@ -1,13 +1,18 @@
-"""What a training run says of itself: on the screen, in log.csv and in tensorboard."""
+"""What a training run says of itself: on the screen, in log.csv, film.png and tensorboard."""
 
 from __future__ import annotations
 
 import csv
 import math
+import os
 import time
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 
 from mirage_env.errors import import_extra
 from mirage_wm.diffusion import Diffusion
@@ -20,13 +25,22 @@ from mirage_wm.trainer import Trainer
 __all__ = ["TrainingLog", "validate"]
 
 
+SHOWN = 4
+"""Films of which strips are shown."""
+
+
 @torch.no_grad()
-def validate(trainer: Trainer, watched: Films) -> dict[str, float]:
+def validate(trainer: Trainer, watched: Films) -> tuple[dict[str, float], NDArray[np.uint8]]:
     """Measure the averaged weights on held-out films: one step, and the tenth frame of a dream.
 
     A diffusion model is measured twice: at one evaluation a frame, and as it draws frames.
+
+    Returns:
+        The figures, and strips of some of the films, uint8 [H, W, 3]: what came, and below it the
+        dream, of a diffusion model both ways.
     """
     model, row = trainer.average, {}
+    strips = [watched.frames[:SHOWN, model.config.context :]]
     ways: list[tuple[str, Sampler | None]] = [("", None)]
     if isinstance(model, Diffusion):
         ways = [("", Sampler(steps=1)), ("_drawn", Sampler())]
@@ -35,16 +49,34 @@ def validate(trainer: Trainer, watched: Films) -> dict[str, float]:
             model.sampler = sampler  # type: ignore[union-attr]
         with trainer.autocast():
             frames, _, _ = dream_along(model, watched)
+        strips.append(frames[:SHOWN])
         errors = frame_errors(frames, watched.frames[:, -frames.shape[1] :]).cpu().numpy()
         for k in (1, errors.shape[1]):
             measured = score(errors[:, k - 1])
             row[f"psnr_{k}{suffix}"] = measured.mean_psnr
             row[f"psnr_{k}{suffix}_of_mean"] = measured.psnr_of_mean
-    return row
+    return row, _laid_out(torch.stack(strips, 1).cpu().numpy())
+
+
+def _laid_out(strips: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return films [films, ways, frames, H, W, 3] as a picture, frames from left to right."""
+    edged = np.pad(strips, [(0, 0), (0, 0), (0, 0), (1, 1), (1, 1), (0, 0)], constant_values=40)
+    films, ways, frames, h, w, _ = edged.shape
+    return edged.transpose(0, 1, 3, 2, 4, 5).reshape(films * ways * h, frames * w, 3)
+
+
+def _write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write a PNG, whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    Image.fromarray(picture).save(part, "png")
+    os.replace(part, path)
 
 
 class TrainingLog:
-    """A line for each measurement: on the screen, in log.csv and, if asked for, in tensorboard."""
+    """A line for each measurement: on the screen, in log.csv and, if asked for, in tensorboard.
+
+    film.png shows what the last of them saw; tensorboard keeps them all.
+    """
 
     def __init__(self, config: TrainConfig, step: int) -> None:
         self.config, self.step, self.since = config, step, time.monotonic()
@@ -77,8 +109,12 @@ class TrainingLog:
             "norm": norm,
             "windows_per_second": (trainer.step - self.step) * self.config.batch / seconds,
             "waited_share": (trainer.store.waited - self.waited) / seconds,
-            **(validate(trainer, watched) if watched else {}),
         }
+        strips = None
+        if watched:
+            measured, strips = validate(trainer, watched)
+            row |= measured
+            _write_picture(self.config.out / "film.png", strips)
         self.waited = trainer.store.waited
         writer = csv.DictWriter(self.file, row)
         if self.file.tell() == 0:
@@ -98,6 +134,8 @@ class TrainingLog:
             for key, value in row.items():
                 if not isinstance(value, str):
                     self.board.add_scalar(key, value, trainer.step)
+            if strips is not None:
+                self.board.add_image("films", strips, trainer.step, dataformats="HWC")
         self.step, self.since = trainer.step, time.monotonic()
 
     def close(self) -> None:

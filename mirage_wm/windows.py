@@ -91,6 +91,10 @@ class StoreConfig:
     play: Literal["cpu", "gpu"] = "cpu"
     threads: int = 0
 
+    def frame_bytes(self) -> int:
+        """Return the memory that the frames take on the device."""
+        return (self.chunks + 1) * self.steps * self.arenas * 64 * 64 * 3
+
 
 def window_weights(begun: Tensor, events: Tensor, context: int, k: int) -> Tensor:
     """Return how often each window of context + k frames is to be drawn, by its first frame.
@@ -209,8 +213,14 @@ class WindowStore:
         self._count_in()
         self._send_for_next()
 
-    def sample(self, batch: int, future: int) -> Windows:
-        """Draw windows with `future` predicted frames, one of `config.horizons`."""
+    def sample(self, batch: int, future: int, rows: slice = slice(None)) -> Windows:
+        """Draw windows with `future` predicted frames, one of `config.horizons`.
+
+        Args:
+            batch: How many.
+            future: Their predicted frames.
+            rows: Return these of them alone.
+        """
         c, n = self.config, self.config.arenas
         if future not in c.horizons:
             raise ValueError(
@@ -218,7 +228,8 @@ class WindowStore:
             )
 
         def draw(below: int) -> Tensor:
-            return torch.randint(below, (batch,), device=self.device, generator=self.generator)
+            drawn = torch.randint(below, (batch,), device=self.device, generator=self.generator)
+            return drawn[rows]
 
         slot = (self.newest - draw(c.chunks)) % (c.chunks + 1)
         start = self._tables[future][slot, draw(c.table)]

@@ -352,6 +352,17 @@ def test_onnxruntime_and_torch_dream_the_same(
         assert np.array_equal(ours[2], theirs[2])
 
 
+def test_a_graph_has_one_operation_for_each_border_and_no_weights(model: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(model.with_suffix(".onnx"), load_external_data=False).graph
+    kinds = [node.op_type for node in graph.node]
+    convolutions = sum(kernel.dims[2:] == [3, 3] for kernel in graph.initializer)
+    assert convolutions > 6
+    assert kinds.count("Pad") == convolutions
+    assert not {"SequenceAt", "SplitToSequence", "Pow"} & set(kinds)
+    assert model.with_suffix(".onnx").stat().st_size < 100_000
+
+
 def test_what_a_model_draws_is_decided_by_seed_tick_and_steps(drawing: Path) -> None:
     def pictures(seed: int, steps: int | None) -> list[bytes]:
         envs = DreamVectorEnv(2, model=drawing, num_threads=1, steps=steps)

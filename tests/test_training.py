@@ -14,16 +14,22 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from small_models import SMALL, write_model
 
+from mirage_wm import curves
 from mirage_wm.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+from mirage_wm.curves import read_log
+from mirage_wm.held_out import films
 from mirage_wm.objectives import Dreams, Loss, Objective
 from mirage_wm.schedule import Budget, Schedule, Stage
 from mirage_wm.train import main, train
-from mirage_wm.train_config import TrainConfig
+from mirage_wm.train_config import TrainConfig, named_run
 from mirage_wm.trainer import Trainer
 from mirage_wm.unet import UNetConfig
 from mirage_wm.weights import load_model, load_tensors
@@ -203,6 +209,65 @@ def test_a_run_writes_its_measurements(config: TrainConfig) -> None:
     for row in rows:
         assert 15 < float(row["psnr_1"]) < 45
         assert float(row["psnr_10"]) < float(row["psnr_1"])
+
+
+def test_a_run_shows_films_as_it_goes(config: TrainConfig) -> None:
+    train(replace(config, validate_films=6, validate_seconds=0.0, kind="diffusion"))
+    with Image.open(config.out / "film.png") as picture:
+        shown = np.asarray(picture)
+    # Four films, each as it came and below it dreamt in both ways; ten frames and their edges.
+    assert shown.shape == (4 * 3 * 66, 10 * 66, 3)
+    frames = shown.reshape(4, 3, 66, 10, 66, 3)[:, :, 1:-1, :, 1:-1].swapaxes(2, 3)
+    watched = films(6, 10)
+    assert np.array_equal(frames[:, 0], watched.frames[:4, 4:].numpy())
+    assert not np.array_equal(frames[:, 1], frames[:, 2])
+
+
+def test_curves_are_drawn_from_the_log_of_a_run(
+    config: TrainConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(replace(config, validate_films=6, validate_seconds=0.0))
+    log, out = config.out / "log.csv", config.out / "curves.svg"
+    curve = read_log(log, config.batch)
+    assert len(curve.minutes) == len(curve.one) == 8
+    assert curve.minutes == sorted(curve.minutes)
+    with log.open() as file:
+        rates = [float(row["windows_per_second"]) for row in csv.DictReader(file)]
+    assert curve.minutes[-1] == pytest.approx(sum(config.batch / rate / 60 for rate in rates))
+    # Killed after the sixth step, resumed from the fourth: what is done again counts once.
+    lines = log.read_text().splitlines(keepends=True)
+    log.write_text("".join([*lines[:7], *lines[5:]]))
+    assert read_log(log, config.batch) == curve
+    assert curves.main([str(log), "--out", str(out)]) == 0
+    assert ElementTree.parse(out).getroot().tag.endswith("svg")
+    log.write_text("step\n1\n")
+    assert curves.main([str(log), "--out", str(out)]) == 1
+    assert "is not the log of a run with --validate-films" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("preset", "message"),
+    [("full", "--preset 4gb fits into 4 GB"), ("4gb", "no preset needs less; take a smaller")],
+)
+def test_too_little_memory_names_the_preset_that_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preset: str, message: str
+) -> None:
+    def full(*given: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("mirage_wm.train.Trainer", full)
+    config = replace(named_run("v1", preset), out=tmp_path, device="cpu")
+    with pytest.raises(ValueError, match=f"the GPU has too little memory .*{message}"):
+        train(config)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_preset_for_a_gpu_asks_for_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["v1", "--preset", "4gb", "--out", str(tmp_path / "run")]) == 2
+    assert "PyTorch finds none here: add --device cpu" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_existing_run_is_neither_overwritten_nor_gone_on_with_by_another_net(
