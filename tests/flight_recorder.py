@@ -67,7 +67,7 @@ class Track:
         """Follow each step of a simulator from now on."""
         self.simulator = simulator
         self.count = min(simulator.num_envs, MOST)
-        self.rules = [_rules(tuning) for tuning in simulator.config.tuning[: self.count]]
+        self.tuning = simulator.config.tuning[: self.count]
         self.done: list[tuple[NDArray[Any], NDArray[Any]]] = []  # actions, ticks of each [count]
         self.starts, self.ends = self._states(), self._states()
         self.since = [0] * self.count
@@ -103,7 +103,7 @@ class Track:
     def _flight(self, i: int, end: NDArray[Any]) -> Flight:
         done = self.done[self.since[i] :]
         actions = b"".join(bytes([keys[i]]) * int(ticks[i]) for keys, ticks in done)
-        return Flight(self.starts[i].copy(), end.copy(), actions, self.rules[i])
+        return Flight(self.starts[i].copy(), end.copy(), actions, _rules(self.tuning[i]))
 
     def replays(self) -> Iterator[tuple[int, Replay]]:
         """Yield the newest replay of each environment that has played a tick."""
