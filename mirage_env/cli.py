@@ -6,25 +6,33 @@ runs, so that ``mirage --help`` is quick and needs no display, no PyTorch and no
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
-import gymnasium
 import numpy as np
 
 import mirage_env
 from mirage_env.backends import BACKEND_NAMES, make
+from mirage_env.command_line import OK, ended, parsed
 from mirage_env.errors import BackendUnavailableError, import_extra
-from mirage_env.play.settings import Settings
+from mirage_env.play.settings import RecordSettings, ReplaySettings, Settings
 from mirage_env.rules import Rules, tuning
 from mirage_env.simulator import SimulatorConfig
 
-__all__ = ["Dream", "Evaluate", "Play", "Serve", "Train", "Version", "Watch", "main"]
-
-OK, FAILED, INTERRUPTED = 0, 1, 130  # the parser of arguments exits with 2
+__all__ = [
+    "Dream",
+    "Evaluate",
+    "Play",
+    "Record",
+    "Replay",
+    "Serve",
+    "Train",
+    "Version",
+    "Watch",
+    "main",
+]
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,38 @@ class Watch(Settings):
 
 
 @dataclass(frozen=True)
+class Record(RecordSettings):
+    """Let a demonstration play the game, and write it as a replay: a few kilobytes for minutes.
+
+    Example: mirage record game.replay
+
+    Example: mirage record game.replay --seed 7 --seconds 120
+    """
+
+    def run(self) -> int:
+        """Record."""
+        return import_module("mirage_env.play.replays").record(self)
+
+
+@dataclass(frozen=True)
+class Replay(ReplaySettings):
+    """Show a replay in a window, where a key of the game takes over, or write it at any size.
+
+    First it is played to see whether it comes out: the same score, the same last state.
+
+    Example: mirage replay game.replay
+
+    Example: mirage replay game.replay --size 512 --out game.mp4
+
+    Example: mirage replay 'http://127.0.0.1:8000/?mode=real&seed=7#r=8A' --out game.gif
+    """
+
+    def run(self) -> int:
+        """Show, write or check it."""
+        return import_module("mirage_env.play.replays").show(self)
+
+
+@dataclass(frozen=True)
 class Serve:
     """Play the game, its dream or both in a browser.
 
@@ -123,6 +163,18 @@ class Version:
         return OK
 
 
+SUBCOMMANDS = {
+    "serve": Serve,
+    "play": Play,
+    "dream": Dream,
+    "watch": Watch,
+    "record": Record,
+    "replay": Replay,
+    "train": Train,
+    "evaluate": Evaluate,
+    "version": Version,
+}
+
 DELEGATED = {
     "serve": ("mirage_web.serve", "websockets", "web"),
     "train": ("mirage_wm.train", "torch", "wm"),
@@ -138,49 +190,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Without the command's own name; those of the process by default.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        return _run(arguments)
-    except KeyboardInterrupt:
-        print("mirage: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # such as `mirage --help | head -1`: nobody reads on
-        sys.stdout = open(os.devnull, "w")  # so that the last flush finds one
-        return FAILED
-    except (ValueError, OSError, ImportError, gymnasium.error.Error) as error:
-        print(f"mirage: {' '.join(str(error).split())}", file=sys.stderr)
-        return FAILED
-    except SystemExit as stop:  # argument parsers leave by it
-        return stop.code if isinstance(stop.code, int) else OK if stop.code is None else FAILED
+    chosen = list(sys.argv[1:] if arguments is None else arguments)
+    return ended(lambda: _run(chosen))
 
 
 def _run(arguments: list[str]) -> int:
-    if arguments and arguments[0] in DELEGATED:
-        return _delegate(arguments[0], arguments[1:])
-    if arguments == ["--version"]:
-        return Version().run()
+    name = arguments[0] if arguments else "--help"
+    if name == "--version":
+        name, arguments = "version", ["version", *arguments[1:]]
+    if name in DELEGATED:
+        return _delegate(name, arguments[1:])
+    if name in SUBCOMMANDS:
+        return parsed(SUBCOMMANDS[name], arguments[1:], f"mirage {name}").run()
     tyro = import_extra("tyro", "cli", "the command mirage")
-    chosen = tyro.extras.subcommand_cli_from_dict(
-        {
-            "serve": Serve,
-            "play": Play,
-            "dream": Dream,
-            "watch": Watch,
-            "train": Train,
-            "evaluate": Evaluate,
-            "version": Version,
-        },
+    tyro.extras.subcommand_cli_from_dict(  # Prints help, or what is wrong, and leaves.
+        SUBCOMMANDS,
         prog="mirage",
         description="An arcade game, and a dream of it inside a small neural network.",
         args=arguments or ["--help"],
     )
-    return chosen.run()
+    return OK
 
 
 def _delegate(name: str, arguments: list[str]) -> int:
     module, package, extra = DELEGATED[name]
     import_extra(package, extra, f"mirage {name}")
-    sys.argv[0] = f"mirage {name}"  # what its own help calls it
     code = import_module(module).main(arguments)
     return code if isinstance(code, int) else OK
 

@@ -1,6 +1,6 @@
 """Plot how runs learned: PSNR on held-out play against the minutes of training.
 
-    python -m mirage_wm.curves --logs runs/v1/log.csv runs/v2/log.csv --out docs/training.svg
+    python -m mirage_wm.curves runs/v1/log.csv runs/v2/log.csv --out docs/training.svg
 
 A solid line is one step, a dashed one the tenth frame of a dream; of a diffusion model they are
 those of its frames as it draws them.
@@ -9,13 +9,12 @@ those of its frames as it draws them.
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from mirage_env.errors import import_extra
+from mirage_env.command_line import ended, parsed
 from mirage_wm.evaluation.page.plots import Axis, Series, lines
 from mirage_wm.evaluation.report import write_together
 
@@ -123,18 +122,16 @@ def plot(curves: Sequence[Curve]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Plot from the command line; return the exit code."""
-    tyro = import_extra("tyro", "wm", "the command line")
-    config = tyro.cli(CurvesConfig, args=argv, description=__doc__)
-    try:
+
+    def work() -> None:
+        config = parsed(CurvesConfig, argv, "python -m mirage_wm.curves")
         curves = [read_log(path, config.batch) for path in config.logs]
         if not 0 < len(curves) <= len(STYLES):
             raise ValueError(f"from one to {len(STYLES)} logs can be shown, got {len(curves)}")
         write_together({config.out: plot(curves)})
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"wrote {config.out}")
-    return 0
+        print(f"wrote {config.out}")
+
+    return ended(work)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Measure dreams on play that no model was trained on, beside each other and the game itself.
 
-    mirage evaluate --model v1
+Example: mirage evaluate --model v1
 
-    # A few minutes on a CPU, of several models; where to write OUT.json and OUT.html
-    mirage evaluate --model v1 runs/mine/mine.safetensors --quick --out runs/comparison
+Example: mirage evaluate --model v1 runs/mine/mine.safetensors --quick --out runs/comparison
 
 How like the game a dream is frame by frame, and how like it could be (the ceiling); which rules it
 keeps; whether it does what the keys say; what has become of it after ten seconds and ten minutes,
@@ -15,15 +14,16 @@ is the default.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mirage_env.errors import BackendUnavailableError, import_extra
+from mirage_env.command_line import ended, parsed
+from mirage_env.errors import import_extra
 from mirage_env.rules import Rules
+from mirage_env.whole_file import check_place
 
 for _module in ("torch", "safetensors", "tqdm", "PIL"):  # Says so clearly where one is missing.
     import_extra(_module, "wm", "evaluation")
@@ -39,7 +39,7 @@ from mirage_wm.evaluation.measure import (  # noqa: E402
     measure_long,
 )
 from mirage_wm.evaluation.page import page  # noqa: E402
-from mirage_wm.evaluation.report import Report, probe, write_together  # noqa: E402
+from mirage_wm.evaluation.report import Report, write_together  # noqa: E402
 from mirage_wm.evaluation.speed import frames_per_second  # noqa: E402
 from mirage_wm.evaluation.tables import card_figures, summary  # noqa: E402
 from mirage_wm.evaluation.worlds import Contestant, Dreamer, Game  # noqa: E402
@@ -201,31 +201,23 @@ def parted(model: str) -> tuple[str, int]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Evaluate from the command line; return the exit code.
+    """Evaluate from the command line; return the exit code."""
 
-    0 done, 1 a check of the rules is wrong, 2 what was asked for cannot be, 130 interrupted.
-    """
-    tyro = import_extra("tyro", "wm", "the command line")
-    written: list[Path] = []
-    try:
-        config = tyro.cli(EvaluateConfig, args=argv, description=__doc__)
+    def work() -> None:
+        config = parsed(EvaluateConfig, argv, "mirage evaluate", description=__doc__)
         for path in targets(config):  # Before the work, if it cannot be.
-            probe(path)
-        report = evaluate(config, so_far=lambda report: written.extend(write(report, config)))
+            check_place(path)
+        written: list[Path] = []
+        try:
+            report = evaluate(config, so_far=lambda report: written.extend(write(report, config)))
+        except KeyboardInterrupt:
+            kept = f"{written[0]} holds what was before" if written else "nothing was written"
+            raise KeyboardInterrupt(kept) from None
         print(summary(report.figures))
         for path in write(report, config):
             print(f"wrote {path}")
-    except (ValueError, OSError, BackendUnavailableError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except CheckerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        kept = f"{written[0]} holds what was measured before" if written else "nothing was written"
-        print(f"interrupted: {kept}", file=sys.stderr)
-        return 130
-    return 0
+
+    return ended(work, CheckerError)
 
 
 def targets(config: EvaluateConfig) -> list[Path]:

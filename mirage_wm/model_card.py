@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from mirage_env.errors import import_extra
+from mirage_env.command_line import ended, parsed
 from mirage_wm.evaluation.tables import named_rules
 from mirage_wm.sampler import Sampler
 from mirage_wm.weights import Card, card_path, read_card
@@ -196,14 +195,12 @@ def write_card_page(path: Path) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write a page from the command line; return the exit code."""
-    tyro = import_extra("tyro", "wm", "the command line")
-    config = tyro.cli(PageConfig, args=argv, description=__doc__)
-    try:
+
+    def work() -> None:
+        config = parsed(PageConfig, argv, "python -m mirage_wm.model_card")
         print(f"wrote {write_card_page(card_path(config.model))}")
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return ended(work)
 
 
 if __name__ == "__main__":

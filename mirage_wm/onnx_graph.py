@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from mirage_env.command_line import ended, parsed
 from mirage_env.errors import import_extra
 from mirage_wm.weights import WeightsError, card_path, load_model, load_tensors
 
@@ -271,14 +271,12 @@ def _traced(model: Any) -> Any:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write a graph from the command line; return the exit code."""
-    tyro = import_extra("tyro", "wm", "the command line")
-    config = tyro.cli(GraphConfig, args=argv, description=__doc__)
-    try:
+
+    def work() -> None:
+        config = parsed(GraphConfig, argv, "python -m mirage_wm.onnx_graph", description=__doc__)
         print(f"wrote {write_graph(config.model)}")
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return ended(work)
 
 
 if __name__ == "__main__":

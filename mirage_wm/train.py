@@ -1,18 +1,19 @@
 """Train a model, on a GPU in less than half an hour; on a CPU it works too, slowly.
 
-    python -m mirage_wm.train v1                # 17 minutes; so does v2
-    python -m mirage_wm.train v1 --preset 4gb   # with little memory and no compiler
+Example: mirage train v1
 
-    torchrun --standalone --nproc-per-node 2 -m mirage_wm.train v1    # on two GPUs
+Example: mirage train v1 --preset 4gb
 
-    # The same in parts: twice
-    python -m mirage_wm.train v1 --resume --budget.minutes 8.5
+Example: mirage train v1 --resume --budget.minutes 8.5
+
+On two GPUs: torchrun --standalone --nproc-per-node 2 -m mirage_wm.train v1
 
 The first word names the run, and with it the model: v1 (a regression), v2 (diffusion), or v1-random
-and v2-random, which learn the game in which rocks split at random. Data is played while the model
-learns (`mirage_wm.windows`). A run writes to its folder: ``checkpoint-…pt`` to go on from,
-``NAME.safetensors`` and its card with the averaged weights so far, ``log.csv``, and tensorboard's
-files where asked for.
+and v2-random, which learn the game in which rocks split at random. The preset 4gb does with little
+memory and no compiler. With --budget.minutes a run is made in parts, each of which resumes the one
+before; Ctrl-C saves and stops. Data is played while the model learns (`mirage_wm.windows`). A run
+writes to its folder: "checkpoint-…pt" to go on from, "NAME.safetensors" and its card with the
+averaged weights so far, "log.csv", and tensorboard's files where asked for.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from mirage_env.errors import BackendUnavailableError, import_extra
+from mirage_env.command_line import ended, parsed, refuse
+from mirage_env.errors import import_extra
 
 for module in ("torch", "tqdm", "safetensors", "PIL"):  # Says so clearly where one is missing.
     import_extra(module, "wm", "training")
@@ -43,6 +45,8 @@ from mirage_wm.trainer import Trainer  # noqa: E402
 from mirage_wm.training_log import TrainingLog  # noqa: E402
 
 __all__ = ["main", "train"]
+
+PROG = "mirage train"
 
 
 def train(config: TrainConfig, began: float | None = None) -> Trainer:
@@ -148,35 +152,39 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train from the command line; return the exit code."""
     began = time.monotonic()
-    tyro = import_extra("tyro", "wm", "the command line")
-    arguments = list(sys.argv[1:] if argv is None else argv)
+
+    def work() -> None:
+        config = _asked(list(sys.argv[1:] if argv is None else argv))
+        trainer = train(config, began)
+        if not trainer.group.first:
+            return
+        print(
+            f"{trainer.step} steps, {trainer.progress:.1%} of the run; "
+            f"weights in {config.out / config.name}.safetensors"
+        )
+
+    return ended(work, FloatingPointError)
+
+
+def _asked(arguments: list[str]) -> TrainConfig:
+    """Return the run that arguments ask for: its name, the preset, and what is to differ."""
     run = arguments.pop(0) if arguments and not arguments[0].startswith("-") else "v1"
-    choice = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    choice = argparse.ArgumentParser(prog=PROG, add_help=False, allow_abbrev=False)
     choice.add_argument("--preset", default="full")
     preset, arguments = choice.parse_known_args(arguments)
     try:
-        config = tyro.cli(
-            TrainConfig,
-            args=arguments,
-            default=named_run(run, preset.preset),
-            description=f"{__doc__}\nRuns: {', '.join(RUNS)}. Presets: {', '.join(PRESETS)}.",
+        named = named_run(run, preset.preset)
+    except ValueError as error:
+        refuse(PROG, error)
+    description = f"{__doc__}\nRuns: {', '.join(RUNS)}. Presets: {', '.join(PRESETS)}."
+    config = parsed(TrainConfig, arguments, PROG, description=description, default=named)
+    if preset.preset == "4gb" and config.device == "auto" and chosen_device("auto") == "cpu":
+        refuse(
+            PROG,
+            "--preset 4gb is for a GPU with little memory, and PyTorch finds none here: add "
+            "--device cpu to train on the CPU, slowly",
         )
-        if preset.preset == "4gb" and config.device == "auto" and chosen_device("auto") == "cpu":
-            raise ValueError(
-                "--preset 4gb is for a GPU with little memory, and PyTorch finds none here: add "
-                "--device cpu to train on the CPU, slowly"
-            )
-        trainer = train(config, began)
-        if not trainer.group.first:
-            return 0
-    except (ValueError, FloatingPointError, BackendUnavailableError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(
-        f"{trainer.step} steps, {trainer.progress:.1%} of the run; "
-        f"weights in {config.out / config.name}.safetensors"
-    )
-    return 0
+    return config
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 
 from mirage_env.rules import Rules
+from mirage_env.whole_file import check_place
 from mirage_wm.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from mirage_wm.models import kind_of, make_model
 from mirage_wm.objectives import Dreams, Objective
@@ -38,6 +39,7 @@ class Trainer:
 
         Raises:
             ValueError: For a device that there is not, or a checkpoint that is of another run.
+            OSError: If nothing can be written to the folder of the run.
         """
         self.config, self.group = config, group or Group()
         if config.batch % (16 * self.group.size) and self.group.size > 1:
@@ -47,6 +49,8 @@ class Trainer:
             )
         self.device = self._own_device(chosen_device(config.device))
         state = load_checkpoint(config.out) if self._resumes() else None
+        if self.group.first:
+            check_place(config.out / f"{config.name}.safetensors")  # before the work is done
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
             torch.backends.cudnn.benchmark = True

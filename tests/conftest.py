@@ -1,18 +1,25 @@
-"""Fixtures for all tests. Whatever a backend has to write is filled with garbage before it does."""
+"""Fixtures for all tests.
+
+Whatever a backend has to write is filled with garbage before it does, and what is done is kept: a
+test that fails writes replays (see flight_recorder.py).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
 import numpy as np
 import pytest
+from flight_recorder import RECORDER, FlightRecorder, pytest_runtest_makereport
 from simulators import BACKENDS, make_simulator
 
 from mirage_env import backends
 from mirage_env.frame_pool import FramePool
 from mirage_env.simulator import Simulator
+
+__all__ = ["pytest_runtest_makereport"]
 
 GARBAGE_BYTE = 0xA5
 GARBAGE_REWARD = -77777
@@ -36,7 +43,15 @@ def poison(simulator: Simulator) -> Simulator:
 
 
 @pytest.fixture(autouse=True)
-def _poisoned_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+def flights(request: pytest.FixtureRequest) -> Iterator[FlightRecorder]:
+    """What keeps what the test does to its simulators."""
+    recorder = request.node.stash[RECORDER] = FlightRecorder()
+    yield recorder
+    recorder.tracks.clear()
+
+
+@pytest.fixture(autouse=True)
+def _poisoned_outputs(monkeypatch: pytest.MonkeyPatch, flights: FlightRecorder) -> None:
     """Poison the simulators that environments make, and the arrays for their observations."""
     make, take = backends.make, FramePool.take
 
@@ -47,7 +62,9 @@ def _poisoned_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def poisoned_make(name: str, config: Any, *, tensors: bool = False) -> Any:
         simulator = make(name, config, tensors=tensors)
-        return poison(simulator) if isinstance(simulator, Simulator) else simulator
+        if not isinstance(simulator, Simulator):
+            return simulator
+        return flights.follow(poison(simulator))
 
     monkeypatch.setattr(backends, "make", poisoned_make)
     monkeypatch.setattr(FramePool, "take", garbage)
@@ -60,11 +77,12 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def both() -> Callable[..., tuple[Simulator, Simulator]]:
+def both(flights: FlightRecorder) -> Callable[..., tuple[Simulator, Simulator]]:
     """A function that makes the same simulator twice, by the oracle and by the native backend."""
 
     def make(*args: Any, **kwargs: Any) -> tuple[Simulator, Simulator]:
-        oracle, native = (poison(make_simulator(name, *args, **kwargs)) for name in BACKENDS)
+        made = (poison(make_simulator(name, *args, **kwargs)) for name in BACKENDS)
+        oracle, native = map(flights.follow, made)
         return oracle, native
 
     return make

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -15,10 +18,20 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 DOCUMENTS = sorted(
-    [README, ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
+    [README, ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")]
 )
 
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.M | re.S)
+
+def examples(document: Path) -> list[str]:
+    """The blocks of Python in a document."""
+    return re.findall(r"^```python\n(.*?)^```", document.read_text(), re.M | re.S)
+
+
+EXAMPLES = [
+    pytest.param(document, code, id=f"{document.relative_to(ROOT).with_suffix('')}-{number}")
+    for document in DOCUMENTS
+    for number, code in enumerate(examples(document), 1)
+]
 
 
 def named_paths(text: str) -> set[str]:
@@ -26,7 +39,7 @@ def named_paths(text: str) -> set[str]:
     spans = re.findall(r"`([^`\n]+)`", text)
     words = [word.rstrip(".,:;") for span in spans for word in span.split()]
     ours = ("mirage_env/", "mirage_wm/", "web/", "cuda/", "docs/", "tests/", "weights/")
-    ours += ("benchmarks/",)
+    ours += ("benchmarks/", "examples/")
     paths = {word for word in words if word.startswith(ours) and "NAME." not in word}
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", text)
     return paths | {link for link in links if not link.startswith("http")}
@@ -36,23 +49,24 @@ def exists(path: str, document: Path) -> bool:
     return (ROOT / path).exists() or (document.parent / path).exists()
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda code: code.split("\n")[0])
-def test_an_example_of_the_readme_runs(example):
+@pytest.mark.parametrize(("document", "example"), EXAMPLES)
+def test_an_example_of_a_document_runs(document, example, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     if "mirage_wm" in example:
         pytest.importorskip("onnxruntime")
         from mirage_wm.weights import available
 
         if "v1" not in available():
-            pytest.skip("there are no weights in weights/: this example of the README was NOT run")
+            pytest.skip("there are no weights in weights/: this example was NOT run")
     namespace: dict[str, object] = {}
-    exec(compile(example, "README.md", "exec"), namespace)
+    exec(compile(example, document.name, "exec"), namespace)
     for value in namespace.values():
         if isinstance(value, gymnasium.Env | gymnasium.vector.VectorEnv):
             value.close()
 
 
 def test_the_readme_shows_game_dream_and_rules():
-    shown = "\n".join(EXAMPLES)
+    shown = "\n".join(examples(README))
     for word in ('gym.make("Mirage-v0"', "gym.make_vec", "Mirage-Dream-v0", "Rules(", "snapshot"):
         assert word in shown
 
@@ -65,6 +79,7 @@ def test_the_readme_is_short():
 def test_every_path_that_a_document_names_exists(document):
     made = {
         "mirage_wm/weights/",
+        "tests/failures/",
         "weights/v1.json",
         "weights/v1.safetensors",
     }  # when built, trained
@@ -110,6 +125,25 @@ def test_pins_of_the_tools_are_the_same_in_both_files():
     pinned = dict(re.findall(r'"([\w-]+)(?:\[\w+\])?==([^"]+)"', project))
     assert set(pinned) == {"ruff", "pyright", "clang-format"}
     assert pinned == {name: pins[name] for name in pinned}
+
+
+def test_the_site_builds_without_a_broken_link(tmp_path):
+    pytest.importorskip("material", reason="the site needs the extra 'docs'")
+    pytest.importorskip("mkdocstrings")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site"],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    for page in (tmp_path / "site").rglob("*.html"):
+        text = page.read_text()
+        loaded = re.findall(r"<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=\"([^\"]*)", text)
+        assert not [place for place in loaded if "//" in place], f"{page} loads from elsewhere"
+    shown = (tmp_path / "site" / "api" / "game.html").read_text()
+    assert "num_envs" in shown, "the API comes from the docstrings"
 
 
 pictures = runpy.run_path(str(ROOT / "docs" / "make_pictures.py"))

@@ -387,7 +387,7 @@ def test_the_table_takes_speeds_from_a_benchmark_or_from_the_report(
         (["--device", "tpu"], "device must be"),
         (["--device", "cuda:99"], "'cuda:99' was asked for"),
         (["--out", "FILE/below"], "FILE"),
-        (["--out", "folder"], "folder.html is a folder"),
+        (["--out", "folder"], "folder.html: Is a directory"),
     ],
 )
 def test_what_cannot_be_is_one_line_before_the_work(
@@ -404,9 +404,9 @@ def test_what_cannot_be_is_one_line_before_the_work(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "FILE").touch()
     (tmp_path / "folder.html").mkdir()
-    assert main(arguments) == 2
+    assert main(arguments) == 1
     error = capsys.readouterr().err.strip().splitlines()
-    assert error[-1].startswith("error: ")
+    assert error[-1].startswith("mirage: ")
     assert message in error[-1]
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["FILE"]
 

@@ -200,7 +200,7 @@ def untrained(tmp_path_factory):
     torch.manual_seed(0)
     config = UNetConfig(widths=(8, 8), blocks=1, embedding=8)
     model = Regression(config)
-    return save_weights(tmp_path_factory.mktemp("w"), "new", model.state_dict(), config, {})
+    return save_weights(tmp_path_factory.mktemp("w"), "new", model, {})
 
 
 def test_a_dream_that_knows_nothing_begins_like_the_game_and_parts_from_it(untrained):

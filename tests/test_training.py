@@ -238,10 +238,10 @@ def test_curves_are_drawn_from_the_log_of_a_run(
     lines = log.read_text().splitlines(keepends=True)
     log.write_text("".join([*lines[:7], *lines[5:]]))
     assert read_log(log, config.batch) == curve
-    assert curves.main(["--logs", str(log), "--out", str(out)]) == 0
+    assert curves.main([str(log), "--out", str(out)]) == 0
     assert ElementTree.parse(out).getroot().tag.endswith("svg")
     log.write_text("step\n1\n")
-    assert curves.main(["--logs", str(log), "--out", str(out)]) == 2
+    assert curves.main([str(log), "--out", str(out)]) == 1
     assert "is not the log of a run with --validate-films" in capsys.readouterr().err
 
 
@@ -386,10 +386,13 @@ def test_the_command_trains_and_tells_what_went_wrong(
     arguments = [*TINY, "--out", str(config.out), "--budget.total-steps", "3"]
     assert main(arguments) == 0
     assert "3 steps, 100.0% of the run" in capsys.readouterr().out
-    assert main(arguments) == 2
+    assert main(arguments) == 1
     assert "holds a run already" in capsys.readouterr().err
+    (config.out / "file").touch()
+    assert main([*TINY, "--out", str(config.out / "file" / "run")]) == 1
+    assert "file/run" in capsys.readouterr().err
     if not torch.cuda.is_available():
-        assert main([*arguments, "--resume", "--device", "cuda"]) == 2
+        assert main([*arguments, "--resume", "--device", "cuda"]) == 1
         assert "PyTorch finds 0 CUDA devices here" in capsys.readouterr().err
 
 

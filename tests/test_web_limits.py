@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mirage_env.runs import MAX_WAKES, WAKE, from_runs
 from mirage_web import places
 from mirage_web.lanes import Moment
 from mirage_web.limits import COST, Allowance, cost
 from mirage_web.places import FullError, Places
 from mirage_web.protocol import Ack, Record, Reset, Start
-from mirage_web.recording import MAX_WAKES, WAKE, from_runs
 from mirage_web.sitting import Held
 from mirage_web.timeline import REWIND_STEPS, Timeline
 from mirage_web.window import LEAST, MOST, REMEMBERED, Window

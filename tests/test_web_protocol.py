@@ -11,10 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mirage_web import recording
 from mirage_web.protocol import (
     CLIENT_MESSAGES,
     SERVER_MESSAGES,
@@ -285,38 +282,3 @@ def test_a_hundred_thousand_random_and_mutated_messages_are_taken_or_refused() -
             data = bytes(mutant)
         taken += survives(data)
     assert 1_000 < taken < 60_000, "some mutants are messages, most are not"
-
-
-# Recordings
-
-
-@given(st.binary(max_size=200).map(lambda b: bytes(x % 13 for x in b)))
-def test_a_recording_comes_back_from_runs_and_from_text(done: bytes) -> None:
-    runs = recording.to_runs(done)
-    assert recording.from_runs(runs) == done
-    assert recording.from_text(recording.to_text(runs)) == runs
-    assert re.fullmatch(r"[A-Za-z0-9_-]*", recording.to_text(runs))
-
-
-def test_a_minute_without_a_key_is_short() -> None:
-    assert len(recording.to_text(recording.to_runs(bytes(1800)))) == 151
-
-
-@pytest.mark.parametrize("runs", [b"\x0d", b"\x0f", b"\x1c", b"\x00\xfe"])
-def test_bytes_that_are_no_runs_are_refused(runs: bytes) -> None:
-    with pytest.raises(ProtocolError, match="a recording has no run"):
-        recording.from_runs(runs)
-
-
-@pytest.mark.parametrize("text", ["=", "AA==", "A A", "A", "é", "AB"])
-def test_text_that_is_no_recording_is_refused(text: str) -> None:
-    with pytest.raises(ProtocolError, match="a recording"):
-        recording.from_text(text)
-
-
-def test_a_recording_is_not_longer_than_a_sitting() -> None:
-    assert len(recording.from_runs(b"\xf0" * 3_375)) == recording.MAX_STEPS
-    with pytest.raises(ProtocolError, match="at most 54000 steps"):
-        recording.from_runs(b"\xf0" * 3_375 + b"\0")
-    with pytest.raises(ProtocolError, match="1000 wakes, got 0 and 1001"):
-        recording.from_runs(b"\x0c" * 1_001)

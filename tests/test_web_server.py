@@ -11,6 +11,7 @@ pytest.importorskip("websockets")
 
 from web_players import Fading, Failing, connect_to, in_a_loop, joined, playing, served
 
+from mirage_env.runs import from_runs
 from mirage_web import connection
 from mirage_web.lanes import DreamLanes
 from mirage_web.limits import Limits
@@ -31,7 +32,6 @@ from mirage_web.protocol import (
     Step,
     encode,
 )
-from mirage_web.recording import from_runs
 from mirage_web.window import MOST
 from mirage_web.wire import Close, Mode, State
 

@@ -12,6 +12,7 @@ pytest.importorskip("websockets")
 
 from web_table import MODES, Table, actions, recording, replay, shown, start
 
+from mirage_env.runs import WAKE, from_runs
 from mirage_web.engine import Halt
 from mirage_web.lanes import DreamLanes
 from mirage_web.protocol import (
@@ -26,7 +27,6 @@ from mirage_web.protocol import (
     Step,
     Wake,
 )
-from mirage_web.recording import WAKE, from_runs
 from mirage_web.sitting import MAX_PLANNED
 from mirage_web.timeline import REWIND_STEPS
 from mirage_web.wire import Close, Mode, NoticeCode, State

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from web_players import Fading
 
+from mirage_env.runs import WAKE, from_runs
 from mirage_web.engine import Delivery, Engine, Gone, Halt
 from mirage_web.lanes import DreamLanes
 from mirage_web.protocol import (
@@ -21,7 +22,6 @@ from mirage_web.protocol import (
     Wake,
     decode_server,
 )
-from mirage_web.recording import WAKE, from_runs
 from mirage_web.wire import Mode
 
 MODES = [Mode.REAL, Mode.DREAM, Mode.BOTH]

@@ -11,10 +11,11 @@ from mirage_env.play.layout import Layout, window_size
 from mirage_env.play.library import pygame
 from mirage_env.play.pace import Pace
 from mirage_env.play.session import Session
+from mirage_env.play.shelf import Shelf
 from mirage_env.play.view import Overlay, View
 from mirage_env.rules import Rules
 
-__all__ = ["App", "display_missing"]
+__all__ = ["App", "display_missing", "play_in_window"]
 
 TICKS_PER_SECOND = Rules().ticks_per_second
 NOTICE_TICKS = 4 * TICKS_PER_SECOND
@@ -56,16 +57,19 @@ class App:
         self,
         session: Session,
         edge: int = 640,
-        pilot: Callable[[], int] | None = None,
+        pilot: Callable[[], int | None] | None = None,
         notice: str = "",
+        shelf: Shelf | None = None,
     ) -> None:
         """Open the window.
 
         Args:
             session: What is played.
             edge: Width of an arena at first, pixels.
-            pilot: Gives the actions until a person presses a key of the game.
+            pilot: Gives the actions until a person presses a key of the game, or it has no more:
+                then the session is paused.
             notice: A first line for the player.
+            shelf: Where replays go.
 
         Raises:
             pygame.error: If no window can be opened.
@@ -75,6 +79,7 @@ class App:
         self.running = True
         self.help = False
         self._pilot = pilot
+        self._shelf = shelf
         self._edge = edge
         self._notice, self._notice_left = notice, NOTICE_TICKS
         self._view = View()
@@ -95,9 +100,12 @@ class App:
             self.close()
 
     def close(self) -> None:
-        """Close the window."""
+        """Close the window, and leave the game. Closing twice is fine."""
         pygame.joystick.quit()
         pygame.display.quit()
+        shelf, self._shelf = self._shelf, None
+        if shelf is not None:
+            shelf.leave()
 
     def advance(self, fps: float | None = None) -> bool:
         """Take the events, play a tick, draw; return whether to go on."""
@@ -121,11 +129,16 @@ class App:
 
     def _action(self) -> int:
         action = self.controls.action()
-        if self._pilot is not None and not action:
-            return self._pilot()
-        if self._pilot is not None:  # a person takes over
+        if self._pilot is None:
+            return action
+        if action:  # a person takes over
             self._pilot, self.session.restart = None, False
-        return action
+            return action
+        planned = self._pilot()
+        if planned is None:
+            self._pilot, self.session.paused = None, True
+            self._say("the replay is over: P, and you play on from here")
+        return planned or 0
 
     def _take(self, event: pygame.event.Event) -> None:
         if event.type == pygame.VIDEORESIZE:
@@ -152,7 +165,7 @@ class App:
         elif command is Command.PAUSE:
             session.pause()
         elif command is Command.RESET:
-            session.reset()
+            self._reset()
         elif command is Command.STEP:
             session.single_step(self._action())
         elif command is Command.SWITCH:
@@ -165,6 +178,25 @@ class App:
             if not session.show_both():
                 self._say("there is no dream to show beside the game")
             self._fit(shape)
+        elif command is Command.KEEP:
+            self._keep()
+
+    def _reset(self) -> None:
+        if self._shelf is not None:
+            try:
+                self._shelf.leave()
+            except OSError as error:
+                self._say(f"not kept: {error.strerror or error}")
+        self.session.reset()
+
+    def _keep(self) -> None:
+        if self._shelf is None:
+            self._say("there is nowhere to keep a replay")
+            return
+        try:
+            self._say(f"kept as {self._shelf.keep()}")
+        except OSError as error:
+            self._say(f"not kept: {error.strerror or error}")
 
     def _fit(self, before: int) -> None:
         """Give the window the shape for the worlds in view, their arenas as large as they were."""
@@ -180,6 +212,25 @@ class App:
 
     def _say(self, notice: str) -> None:
         self._notice, self._notice_left = notice, NOTICE_TICKS
+
+
+def play_in_window(
+    session: Session,
+    edge: int,
+    pilot: Callable[[], int | None] | None = None,
+    notice: str = "",
+    shelf: Shelf | None = None,
+) -> str:
+    """Play until the player quits (see `App`); return why that cannot be, or an empty text."""
+    reason = display_missing()
+    if reason:
+        return reason
+    try:
+        app = App(session, edge, pilot, notice, shelf)
+    except pygame.error as error:
+        return f"no window can be opened ({error})"
+    app.run()
+    return ""
 
 
 def _fits(inner: tuple[int, int], outer: tuple[int, int]) -> bool:

@@ -31,6 +31,7 @@ class Command(Enum):
     STEP = "step"
     SWITCH = "switch"
     BOTH = "both"
+    KEEP = "keep"
     HELP = "help"
 
 
@@ -43,6 +44,7 @@ HELP = (
     ("Pause", "P"),
     ("One tick", "N  /  ."),
     ("New game", "R"),
+    ("Keep a replay", "K"),
     ("Help", "H"),
     ("Quit", "Esc  /  Q"),
     ("Gamepad", "stick or cross,  A fire,  B thrust"),
@@ -68,6 +70,7 @@ COMMAND_KEYS = {
     pygame.K_PERIOD: Command.STEP,
     pygame.K_TAB: Command.SWITCH,
     pygame.K_b: Command.BOTH,
+    pygame.K_k: Command.KEEP,
     pygame.K_h: Command.HELP,
     pygame.K_F1: Command.HELP,
 }

@@ -74,18 +74,22 @@ class Session:
         'DREAM'
     """
 
-    def __init__(self, worlds: Sequence[Playable], seed: int, restart: bool = False) -> None:
+    def __init__(
+        self, worlds: Sequence[Playable], seed: int, restart: bool = False, stride: int = 1
+    ) -> None:
         """Begin an episode in each world.
 
         Args:
             worlds: One or more.
-            seed: Of the first episode; each later one has the next seed.
+            seed: Of the first episode.
             restart: Begin anew, some time after all worlds in view have ended, without being asked.
+            stride: From the seed of an episode to that of the next.
         """
         if not worlds:
             raise ValueError("a session needs at least one world, got none")
         self.worlds = tuple(worlds)
         self.restart = restart
+        self._stride = stride
         self.paused = False
         self.both = False
         self.best = [0] * len(self.worlds)
@@ -146,12 +150,12 @@ class Session:
                 self.best[i] = max(self.best[i], world.score)
         self._ended_for = self._ended_for + 1 if self.over else 0
         if self.restart and self._ended_for > LINGER:
-            self._begin(self.seed + 1)
+            self._begin(self.seed + self._stride)
 
     def reset(self) -> None:
         """Begin the next episode in every world, and play on if the session was paused."""
         self.paused = False
-        self._begin(self.seed + 1)
+        self._begin(self.seed + self._stride)
 
     def pause(self) -> None:
         """Stand still, or go on."""

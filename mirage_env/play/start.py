@@ -15,12 +15,12 @@ from typing import Literal
 import gymnasium
 
 from mirage_env.errors import import_extra
-from mirage_env.play.app import App, display_missing
+from mirage_env.play.app import play_in_window
 from mirage_env.play.demo import Demonstration
-from mirage_env.play.library import pygame
 from mirage_env.play.record import record
 from mirage_env.play.session import Session
 from mirage_env.play.settings import Settings
+from mirage_env.play.shelf import Shelf
 from mirage_env.play.worlds import DreamWorld, GameWorld, load_dream
 
 __all__ = ["DEFAULT_VIDEO", "play"]
@@ -45,6 +45,7 @@ def play(
         MissingExtraError: Without pygame, or without what a dream or a video needs.
         ValueError: If the model cannot be loaded, and is needed, or if the agent cannot.
         VideoError: If the video cannot be written.
+        OSError: If a replay cannot be kept.
     """
     game = GameWorld(settings.backend)
     dreaming, notice = _dream(settings, dream)
@@ -58,15 +59,10 @@ def play(
     pilot = _pilot(settings, session, game)
     if settings.record is not None:
         return _write(session, pilot, settings, settings.record)
-    reason = display_missing()
+    shelf = Shelf(settings.replays, game, settings.keep)
+    reason = play_in_window(session, settings.size or 640, pilot if alone else None, notice, shelf)
     if not reason:
-        try:
-            app = App(session, settings.size or 640, pilot if alone else None, notice)
-        except pygame.error as error:
-            reason = f"no window can be opened ({error})"
-        else:
-            app.run()
-            return 0
+        return 0
     who = "a demonstration" if settings.agent is None else "the agent"
     _say(f"{reason}: {who} plays for {settings.seconds:g} s and is written to a video")
     session.restart = True

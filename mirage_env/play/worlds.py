@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 
 from mirage_env.env import MirageEnv
 from mirage_env.errors import import_extra
+from mirage_env.replay import Replay
+from mirage_env.rules import Rules
 
-__all__ = ["DreamWorld", "GameWorld", "load_dream"]
+__all__ = ["DreamWorld", "GameWorld", "ReplayWorld", "load_dream"]
 
 FOREVER = 10**6
 """Ticks after which an episode is cut off: people may play on."""
@@ -23,14 +26,16 @@ class GameWorld:
     name = "GAME"
     pixels = 0
 
-    def __init__(self, backend: str = "auto") -> None:
+    def __init__(self, backend: str = "auto", rules: Rules | None = None) -> None:
         """Make an arena on a backend.
 
         Raises:
             ValueError: For an unknown backend.
             BackendUnavailableError: If it cannot run here.
         """
-        self.env = MirageEnv(backend=backend, max_episode_steps=FOREVER, copy=False)
+        self.env = MirageEnv(backend=backend, rules=rules, max_episode_steps=FOREVER, copy=False)
+        self._beginning = Replay(0, b"", 0, 0, rules or Rules())
+        self._done = bytearray()
         self.score = 0
         self.lives: int | None = None
         self.wave: int | None = None
@@ -39,14 +44,28 @@ class GameWorld:
     def begin(self, seed: int) -> None:
         """Begin an episode."""
         _, info = self.env.reset(seed=seed)
+        self._beginning = replace(self._beginning, seed=seed)
+        self._done.clear()
         self.over = False
         self._note(info)
 
     def step(self, action: int) -> None:
         """Play one tick."""
+        if not self.over:
+            self._done.append(action)
         _, _, terminated, truncated, info = self.env.step(action)
         self.over = terminated or truncated
         self._note(info)
+
+    @property
+    def played(self) -> bytes:
+        """The actions since the beginning, a byte for each tick."""
+        return bytes(self._done)
+
+    def replay(self) -> Replay:
+        """Return the game so far, to be played again."""
+        game = replace(self._beginning, actions=self.played)
+        return game.ending(self.env.vector_env.simulator)
 
     def _note(self, info: dict[str, Any]) -> None:
         self.score, self.lives, self.wave = info["score"], info["lives"], info["wave"]
@@ -62,6 +81,28 @@ class GameWorld:
     def vector(self) -> NDArray[np.float32]:
         """Return the state as a vector [244] (see `mirage_env.observations`)."""
         return self.env.vector_env.simulator.vectors()[0]
+
+
+class ReplayWorld(GameWorld):
+    """The game where a replay began; `next_action` says what was done in it."""
+
+    def __init__(self, replay: Replay, backend: str = "auto") -> None:
+        """Take the replay's rules and its beginning."""
+        super().__init__(backend, replay.rules)
+        self._given = replay
+
+    def begin(self, seed: int) -> None:
+        """Begin as the replay did, whatever the seed."""
+        super().begin(self._given.seed)
+        self._beginning = replace(self._given, actions=b"")
+        self._given.begin(self.env.vector_env.simulator)
+        info = self.env.vector_env.simulator.infos()
+        self._note({name: int(values[0]) for name, values in info.items()})
+
+    def next_action(self) -> int | None:
+        """Return the action of the next tick, None after the last."""
+        done = len(self._done)
+        return self._given.actions[done] if done < len(self._given.actions) else None
 
 
 class DreamWorld:

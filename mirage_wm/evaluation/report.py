@@ -18,7 +18,7 @@ from mirage_wm.evaluation.measure import Measured, Sizes
 from mirage_wm.scores import BEST_PSNR
 from mirage_wm.seeds import HELD_OUT
 
-__all__ = ["SCHEMA", "Report", "probe", "write_together"]
+__all__ = ["SCHEMA", "Report", "write_together"]
 
 SCHEMA = 1
 """Raised when what is in the JSON changes its place or its meaning."""
@@ -83,16 +83,6 @@ def plain(figures: Any) -> Any:
     if isinstance(figures, float):
         return float(f"{figures:.6g}") if math.isfinite(figures) else None
     return figures
-
-
-def probe(path: Path) -> None:
-    """Raise `OSError` if a file cannot be written at `path`; what is there is left alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder, and a file is to be written there")
-    part = path.with_name(path.name + ".part")
-    part.touch()
-    part.unlink()
 
 
 def write_together(texts: Mapping[Path, str]) -> None:

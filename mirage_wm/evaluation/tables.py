@@ -6,13 +6,12 @@ python -m mirage_wm.evaluation.tables --report docs/evaluation.json     # prints
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mirage_env.errors import import_extra
+from mirage_env.command_line import ended, parsed
 from mirage_wm.sampler import Sampler
 
 __all__ = [
@@ -282,15 +281,17 @@ class TableConfig:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table from the command line; return the exit code."""
-    tyro = import_extra("tyro", "wm", "the command line")
-    config = tyro.cli(TableConfig, args=argv, description=__doc__)
-    try:
-        figures = json.loads(config.report.read_text())
-        print(readme_table(figures, benchmarked(config.speeds) if config.speeds else None))
-    except (OSError, ValueError, KeyError) as error:
-        print(f"error: {config.report} or {config.speeds}: {error!r}", file=sys.stderr)
-        return 2
-    return 0
+
+    def work() -> None:
+        config = parsed(TableConfig, argv, "python -m mirage_wm.evaluation.tables")
+        try:
+            figures = json.loads(config.report.read_text())
+            print(readme_table(figures, benchmarked(config.speeds) if config.speeds else None))
+        except (KeyError, ValueError) as error:
+            wrong = f"{config.report} or {config.speeds} is no such report: {error!r}"
+            raise ValueError(wrong) from error
+
+    return ended(work)
 
 
 def _own_speeds(figures: Mapping[str, Any]) -> dict[str, str]:

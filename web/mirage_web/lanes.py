@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from mirage_env import backends
 from mirage_env.arena import ARENA_DTYPE
 from mirage_env.rules import Rules, tuning
+from mirage_env.runs import MAX_STEPS
 from mirage_env.simulator import Autoreset, Simulator, SimulatorConfig
 from mirage_env.world import World
-from mirage_web.recording import MAX_STEPS
 from mirage_web.wire import EDGE
 from mirage_wm.dream import Dream, DreamState
 from mirage_wm.predictors import Predictor

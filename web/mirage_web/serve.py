@@ -14,6 +14,7 @@ import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mirage_env.command_line import ended, parsed
 from mirage_env.errors import import_extra
 from mirage_web.lanes import DreamLanes
 from mirage_web.limits import Limits
@@ -53,8 +54,7 @@ class Serve:
     port: int = 8000
     """Port to listen on; 0 takes one that is free."""
     models: tuple[str, ...] = ()
-    """Which models dream, the usual one first: names or .safetensors files. By default all that
-    come with the project."""
+    """Which models dream, the usual first: names or files; by default all there are."""
     device: str = "auto"
     """What computes the dreams: auto, cpu, cuda or cuda:N."""
     threads: int = 0
@@ -70,8 +70,7 @@ class Serve:
     max_games: int = Limits.games
     """Players in mode real at the same time."""
     max_dreams: int | None = None
-    """Players in the modes dream and both at the same time; by default as many as this machine
-    holds, which is tried at the start."""
+    """Players in the modes dream and both at the same time; tried out at the start by default."""
     max_waiting: int = Limits.waiting
     """Players who may wait for a place."""
     max_per_address: int = Limits.per_address
@@ -208,5 +207,4 @@ def _within(name: str, value: int, low: int, high: int) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command `mirage serve`; return its exit code."""
-    tyro = import_extra("tyro", "web", "mirage serve")
-    return tyro.cli(Serve, prog="mirage serve", args=arguments).run()
+    return ended(lambda: parsed(Serve, arguments, "mirage serve").run())

@@ -191,7 +191,7 @@ class Notice(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class Recording(Message):
-    """What was done since the beginning of the sitting, as runs (`mirage_web.recording`)."""
+    """What was done since the beginning of the sitting, as runs (`mirage_env.runs`)."""
 
     steps: int
     generation: int

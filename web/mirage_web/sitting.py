@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from mirage_env.likeness import psnr
+from mirage_env.runs import WAKE
 from mirage_web.lanes import DreamLanes, Lanes, Moment, Pictures
 from mirage_web.protocol import (
     Begin,
@@ -28,7 +29,6 @@ from mirage_web.protocol import (
     Wake,
     WorldFrame,
 )
-from mirage_web.recording import WAKE
 from mirage_web.timeline import Timeline
 from mirage_web.wire import UNKNOWN, Mode, NoticeCode, State
 

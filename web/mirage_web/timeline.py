@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mirage_env.runs import MAX_WAKES, WAKE, to_runs
 from mirage_web.lanes import Moment
-from mirage_web.recording import MAX_WAKES, WAKE, to_runs
 from mirage_web.wire import NO_ACTION, TICKS_PER_SECOND
 
 __all__ = ["REWIND_STEPS", "Entry", "Timeline"]
@@ -97,7 +97,7 @@ class Timeline:
         return [self._entries[i] for i in range(end - count, end)]
 
     def runs(self) -> bytes:
-        """Return what was done up to the step shown now, as runs (`mirage_web.recording`)."""
+        """Return what was done up to the step shown now, as runs (`mirage_env.runs`)."""
         return to_runs(bytes(self._done[: self.now.done]))
 
     def _forget_what_is_ahead(self) -> None:

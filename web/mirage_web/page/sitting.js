@@ -35,6 +35,8 @@ export class Sitting {
     this.model = wanted.model;
     this.seed = wanted.seed;
     this.recording = wanted.recording ?? null; // to be replayed when the sitting begins
+    /** @type {Uint8Array | null} */
+    this.replayed = null; // by `replay`
     /** @type {import("./protocol.js").Hello | null} */
     this.hello = null;
     /** @type {import("./protocol.js").Queue | null} */
@@ -93,6 +95,7 @@ export class Sitting {
 
   /** The connection is gone, and with it the sitting; the last picture stays. */
   lose() {
+    if (this.replay !== null) this.recording = this.replayed; // the next begins with it again
     this.hello = null;
     this.queue = null;
     this.begun = false;
@@ -148,6 +151,7 @@ export class Sitting {
     this.curve.clear();
     const ticksPerSecond = this.hello?.ticksPerSecond ?? 30;
     this.replay = this.recording && new Replay(deeds(this.recording), ticksPerSecond);
+    this.replayed = this.recording;
     this.recording = null;
     if (this.action !== 0) this.steer(this.action, true);
   }

@@ -255,14 +255,23 @@ test("a recording is played again, step by step at the game's pace, wakes betwee
   assert(it.replay?.done);
 });
 
-test("a sitting with a recording begins paused, and again without it after a lost connection", () => {
-  const { it, sent } = sitting({ recording: Uint8Array.of(0x14) });
+test("a sitting with a recording begins paused, and plays it from the start after a lost connection", () => {
+  const { it, sent } = begun({ recording: Uint8Array.of(0x14) });
+  it.lose();
+  it.lose();
   it.take(HELLO);
   assert.equal(sent[0].slice(8, 10), "01");
   it.take({ type: "begin", mode: "both", paused: true, generation: 1, seed: 7, model: "v1" });
+  assert.equal(it.replay?.sent, 0);
+});
+
+test("a recording that somebody took over from is gone with the connection", () => {
+  const { it, sent } = begun({ recording: Uint8Array.of(0x14) }, { state: STATE.PAUSED });
+  it.steer(8);
   it.lose();
+  sent.length = 0;
   it.take(HELLO);
-  assert.equal(sent[1].slice(8, 10), "00");
+  assert.equal(sent[0].slice(8, 10), "00");
 });
 
 test("a key takes over from a recording", () => {

@@ -1,7 +1,8 @@
-"""What was done in a sitting, a byte for each tick or wake, and the same written shortly.
+"""What was done in a game, a byte for each tick or wake, and the same written shortly.
 
 A *run* is a byte: low four bits the action (or `WAKE`), high four how often, less one. As text runs
-are base64url without padding, for the fragment of a share link. See docs/protocol.md.
+are base64url without padding (RFC 4648, section 5). Replays and share links both hold them: see
+docs/replay.md and docs/protocol.md.
 """
 
 from __future__ import annotations
@@ -12,14 +13,13 @@ import re
 from itertools import groupby
 
 from mirage_env.actions import NUM_ACTIONS
-from mirage_web.wire import ProtocolError
 
 __all__ = ["MAX_STEPS", "MAX_WAKES", "WAKE", "from_runs", "from_text", "to_runs", "to_text"]
 
 WAKE = NUM_ACTIONS
-"""Stands among the actions where the dream woke."""
+"""Stands among the actions where a dream beside the game woke; the game takes no notice."""
 MAX_STEPS = 54_000
-"""Ticks of the longest sitting: half an hour."""
+"""Ticks of the longest sitting in a browser: half an hour."""
 MAX_WAKES = 1_000
 LONGEST = 16
 
@@ -41,20 +41,20 @@ def to_runs(done: bytes) -> bytes:
     return bytes(runs)
 
 
-def from_runs(runs: bytes) -> bytes:
+def from_runs(runs: bytes, max_steps: int = MAX_STEPS, max_wakes: int = MAX_WAKES) -> bytes:
     """Return the actions and wakes of runs.
 
     Raises:
-        ProtocolError: For a byte that is no run, or more than a recording can hold.
+        ValueError: For a byte that is no run, or more steps or wakes than there may be.
     """
     for run in runs:
         if run & 15 > WAKE or (run & 15 == WAKE and run >> 4):
-            raise ProtocolError(f"a recording has no run {run:02x}")
+            raise ValueError(f"a recording has no run {run:02x}")
     steps = sum((run >> 4) + 1 for run in runs if run & 15 != WAKE)
     wakes = sum(run & 15 == WAKE for run in runs)
-    if steps > MAX_STEPS or wakes > MAX_WAKES:
-        raise ProtocolError(
-            f"a recording has at most {MAX_STEPS} steps and {MAX_WAKES} wakes, got {steps} and "
+    if steps > max_steps or wakes > max_wakes:
+        raise ValueError(
+            f"a recording has at most {max_steps} steps and {max_wakes} wakes, got {steps} and "
             f"{wakes}"
         )
     return b"".join(bytes([run & 15]) * ((run >> 4) + 1) for run in runs)
@@ -69,14 +69,14 @@ def from_text(text: str) -> bytes:
     """Return the runs of a share link's text.
 
     Raises:
-        ProtocolError: If it is not base64url without padding.
+        ValueError: If it is not base64url without padding.
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]*", text, re.ASCII):
-        raise ProtocolError("a recording is written in A-Z a-z 0-9 _ and -")
+        raise ValueError("a recording is written in A-Z a-z 0-9 _ and -")
     try:
         runs = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except binascii.Error as error:
-        raise ProtocolError(f"a recording cannot have {len(text)} characters: {error}") from None
+        raise ValueError(f"a recording cannot have {len(text)} characters: {error}") from None
     if to_text(runs) != text:
-        raise ProtocolError("a recording ends in a character with bits that should be 0")
+        raise ValueError("a recording ends in a character with bits that should be 0")
     return runs
