@@ -1,6 +1,6 @@
 """A report in words: for the terminal, for the README, for a model's card.
 
-python -m mirage_wm.evaluation.tables --report docs/evaluation.json     # prints the README's table
+python -m mirage_wm.evaluation.tables --report docs/report.json     # prints the README's table
 """
 
 from __future__ import annotations
@@ -275,7 +275,7 @@ class TableConfig:
         speeds: JSON that `python -m benchmarks.dream --save` wrote; those of the report without.
     """
 
-    report: Path = Path("docs/evaluation.json")
+    report: Path = Path("docs/report.json")
     speeds: Path | None = None
 
 
