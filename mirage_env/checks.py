@@ -29,7 +29,8 @@ SEEDS = 2**64
 
 def whole_number(name: str, value: Any, low: int, high: int | None = None) -> int:
     """Return `value` as an int from `low` to `high`, both included."""
-    fits = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    # NumPy counts spans of time among its integers.
+    fits = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
     if not fits or value < low or (high is not None and value > high):
         span = f"of at least {low}" if high is None else f"from {low} to {high}"
         raise ValueError(f"{name} must be a whole number {span}, got {value!r}")

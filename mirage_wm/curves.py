@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from mirage_env.command_line import ended, parsed
@@ -105,8 +106,8 @@ def plot(curves: Sequence[Curve]) -> str:
     )
     height = 300 + HEAD * (len(curves) + 1)
     legend = "".join(
-        f'<text class="r{i}" x="44" y="{300 + HEAD * (i + 1)}">{curve.name}: solid one step '
-        f"({curve.one[-1]:.1f} dB), dashed frame 10 of a dream ({curve.ten[-1]:.1f} dB)</text>"
+        f'<text class="r{i}" x="44" y="{300 + HEAD * (i + 1)}">{escape(curve.name)}: solid '
+        f"one step ({curve.one[-1]:.1f} dB), dashed frame 10 ({curve.ten[-1]:.1f} dB)</text>"
         for i, curve in enumerate(curves)
     )
     return (

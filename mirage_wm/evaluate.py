@@ -5,7 +5,8 @@ Example: mirage evaluate --model v1
 Example: mirage evaluate --model v1 runs/mine/mine.safetensors --quick --out runs/comparison
 
 How like the game a dream is frame by frame, and how like it could be (the ceiling); which rules it
-keeps; whether it does what the keys say; what has become of it after ten seconds and ten minutes.
+keeps; whether it does what the keys say; what has become of it after ten seconds and ten minutes,
+and how fast it dreams. Dreams of minutes come last: before them a report without them is written.
 Models that learned other rules are measured on those. The model "simulator" is the game with other
 random numbers: what a perfect model gets. On a GPU a model takes some minutes; without one --quick
 is the default.
@@ -14,7 +15,7 @@ is the default.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,11 @@ from mirage_wm.evaluation.measure import (  # noqa: E402
     CheckerError,
     Sizes,
     measure,
+    measure_long,
 )
 from mirage_wm.evaluation.page import page  # noqa: E402
 from mirage_wm.evaluation.report import Report, write_together  # noqa: E402
+from mirage_wm.evaluation.speed import frames_per_second  # noqa: E402
 from mirage_wm.evaluation.tables import card_figures, summary  # noqa: E402
 from mirage_wm.evaluation.worlds import Contestant, Dreamer, Game  # noqa: E402
 from mirage_wm.model_card import write_card_page  # noqa: E402
@@ -68,6 +71,7 @@ class EvaluateConfig:
         long: Dreams of ten minutes; -1 leaves it to --quick (none) or --full.
         seconds: How long these are; 0 leaves it to --quick or --full.
         batch: Dreams at a time; 0 leaves it to --quick or --full.
+        minutes: Shorten the dreams of minutes, or leave them out, so that all takes about as long.
         out: Write the figures to OUT.json and the page to OUT.html.
         write_card: Write the figures to each model's card too, and its page.
     """
@@ -80,6 +84,7 @@ class EvaluateConfig:
     long: int = -1
     seconds: int = 0
     batch: int = 0
+    minutes: float = float("inf")
     out: Path = Path("runs/evaluation")
     write_card: bool = False
 
@@ -89,6 +94,8 @@ class EvaluateConfig:
             raise ValueError("model must be one name at least, got none")
         if self.quick and self.full:
             raise ValueError("quick and full cannot both be: take one of them")
+        if not self.minutes > 0:
+            raise ValueError(f"minutes must be greater than 0, got {self.minutes}")
         self.sizes(gpu=False)
 
     def sizes(self, gpu: bool) -> Sizes:
@@ -103,12 +110,17 @@ class EvaluateConfig:
         return replace(sizes, **changes)
 
 
-def evaluate(config: EvaluateConfig, sizes: Sizes | None = None) -> Report:
+def evaluate(
+    config: EvaluateConfig,
+    sizes: Sizes | None = None,
+    so_far: Callable[[Report], object] = lambda report: None,
+) -> Report:
     """Measure models.
 
     Args:
         config: Which, and where.
         sizes: How much; left to `config` by default.
+        so_far: Is given a report without the dreams of minutes, before they begin.
 
     Raises:
         ValueError: For a device or a model that cannot be used.
@@ -122,11 +134,27 @@ def evaluate(config: EvaluateConfig, sizes: Sizes | None = None) -> Report:
         groups = load(config.model, device, PAD if gpu else 1, bar.update)
         some = [one for contestants, _ in groups.values() for one in contestants.values()]
         bar.total = sizes.frames() * sum(isinstance(one, Dreamer) for one in some) or None
+        for contestants, known in groups.values():
+            for name, one in contestants.items():
+                if isinstance(one, Dreamer):
+                    bar.set_description(f"speed of {name}")
+                    known[name]["frames_per_second"] = frames_per_second(one)
         measured = []
         for rules, (contestants, _) in groups.items():
             measured.append(measure(contestants, rules, sizes, bar.set_description))
-    known = {name: facts for _, models in groups.values() for name, facts in models.items()}
-    return Report.of(measured, known, sizes, time.monotonic() - began, gpu)
+        known = {name: facts for _, models in groups.values() for name, facts in models.items()}
+
+        def report() -> Report:
+            return Report.of(measured, known, sizes, time.monotonic() - began, gpu)
+
+        if sizes.long:
+            so_far(report())
+            for i, (rules, (contestants, _)) in enumerate(groups.items()):
+                left = 60 * config.minutes - (time.monotonic() - began)
+                share = left / (len(groups) - i)
+                say = bar.set_description
+                measure_long(measured[i], contestants, rules, sizes, say, share)
+    return report()
 
 
 Group = tuple[dict[str, Contestant], dict[str, dict[str, Any]]]
@@ -179,12 +207,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = parsed(EvaluateConfig, argv, "mirage evaluate", description=__doc__)
         for path in targets(config):  # Before the work, if it cannot be.
             check_place(path)
+        written: list[Path] = []
         try:
-            report = evaluate(config)
+            report = evaluate(config, so_far=lambda report: written.extend(write(report, config)))
         except KeyboardInterrupt:
-            raise KeyboardInterrupt("nothing was written") from None
+            kept = f"{written[0]} holds what was before" if written else "nothing was written"
+            raise KeyboardInterrupt(kept) from None
         print(summary(report.figures))
-        write(report, config)
+        for path in write(report, config):
+            print(f"wrote {path}")
 
     return ended(work, CheckerError)
 
@@ -194,17 +225,17 @@ def targets(config: EvaluateConfig) -> list[Path]:
     return [config.out.with_name(config.out.name + end) for end in (".json", ".html")]
 
 
-def write(report: Report, config: EvaluateConfig) -> None:
-    """Write the report, and the cards where that was asked for."""
+def write(report: Report, config: EvaluateConfig) -> list[Path]:
+    """Write the report, and the cards where that was asked for; return the paths."""
     paths = targets(config)
     write_together(dict(zip(paths, (report.json(), page(report)), strict=True)))
-    print(f"\nwrote {paths[0]} and {paths[1]}")
     if config.write_card:
         for model in config.model:
             if model != SIMULATOR and not parted(model)[1]:
                 path, card = card_path(model), read_card(model)
                 replace(card, figures=card_figures(report.figures, card.name)).write(path)
-                print(f"wrote {path} and {write_card_page(path)}")
+                paths += [path, write_card_page(path)]
+    return paths
 
 
 if __name__ == "__main__":

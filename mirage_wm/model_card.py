@@ -9,6 +9,8 @@ from string import Template
 from typing import Any
 
 from mirage_env.command_line import ended, parsed
+from mirage_wm.evaluation.tables import named_rules
+from mirage_wm.sampler import Sampler
 from mirage_wm.weights import Card, card_path, read_card
 
 __all__ = ["PageConfig", "main", "page", "write_card_page"]
@@ -20,11 +22,12 @@ HEAD = Template("""\
 
 A network that has learned Mirage from pixels and keys. From the last $context frames (64x64) and
 actions it predicts the next frame, as a change of the last one, the reward and whether the episode
-ends.
+ends. $kind
 
 - **Net**: U-Net on a torus, $parameters parameters, levels of $widths channels, $blocks residual
-  blocks a level and way, circular padding throughout, FiLM on the actions. Rewards and endings are
-  read off the lowest level.
+  blocks a level and way, circular padding throughout, FiLM on $condition. Rewards and endings
+  are read off the lowest level.
+- **Rules**: $rules. It knows no others.
 - **File**: fp16 safetensors, rules version $rules_version, SHA-256
   `$sha256`.
 """)
@@ -35,19 +38,36 @@ TRAINING = Template("""\
   idling; `mirage_wm/behaviours.py`), a share of the episodes begins at a later wave with fewer
   lives, and rare events are drawn more often (`mirage_wm/windows.py`).
 - **Recipe**: $steps steps of $batch windows on $device. $mse mean squared error, $log its
-  logarithm, $rollouts rollouts of $frames own frames. AdamW, learning rate $peak, in the rollouts
-  $rollout_peak; averaged weights (decay $ema).
+  logarithm, $rollouts dreams along films$reach$through. AdamW, learning rate
+  $peak, in the dreams $rollout_peak; averaged weights (decay $ema).
 """)
 
-LIMITS = """
-## Limits
+KINDS = {
+    "regression": "It is a regression: it names one frame.",
+    "diffusion": f"It is a diffusion model: it draws a frame in {Sampler().steps} evaluations of "
+    "its net.",
+}
 
+CHANCE = {
+    "regression": """\
 - It is a regression. Where the next wave appears is drawn by chance and cannot be foretold, so it
   averages over the places, and a dream can lose its rocks once a wave is shot.
-- Small errors add up: the later frames of a dream are right in kind, not in place.
-- It knows the standard rules alone, in pictures of 64x64.
+""",
+    "diffusion": """\
+- It draws one of the frames that could come. Where chance decides that is another one than came in
+  the game, and by PSNR worse than an average of all.
+- Each evaluation costs as much as a whole frame of a regression. In one evaluation it names the
+  average, as a regression does.
+""",
+}
+
+LIMITS = Template("""
+## Limits
+
+$chance- Small errors add up: the later frames of a dream are right in kind, not in place.
+- Its pictures are of 64x64.
 - It tells apart the rewards that one bullet or two can gain in a tick, and no others.
-"""
+""")
 
 FIGURES = Template("""
 ## Figures
@@ -85,6 +105,9 @@ def page(card: Card) -> str:
     """Return a model's page as Markdown: what it is, how it was made, what it reaches."""
     head = HEAD.substitute(
         name=card.name,
+        kind=KINDS[card.kind],
+        condition="the actions" if card.kind == "regression" else "the actions and the noise",
+        rules=named_rules(card.rules),
         context=card.architecture["context"],
         parameters=f"{card.parameters:,}",
         widths=", ".join(map(str, card.architecture["widths"])),
@@ -92,10 +115,11 @@ def page(card: Card) -> str:
         rules_version=card.rules_version,
         sha256=card.sha256,
     )
-    return head + _training(card.training) + _figures(card.figures) + LIMITS
+    limits = LIMITS.substitute(chance=CHANCE[card.kind])
+    return head + _training(card.training, card.kind) + _figures(card.figures) + limits
 
 
-def _training(training: dict[str, Any]) -> str:
+def _training(training: dict[str, Any], kind: str) -> str:
     if not training:
         return ""
     config = training["config"]
@@ -108,7 +132,8 @@ def _training(training: dict[str, Any]) -> str:
         mse=f"{schedule['shares'][0]:.0%}",
         log=f"{schedule['shares'][1]:.0%}",
         rollouts=f"{schedule['shares'][2]:.0%}",
-        frames=config["rollout"],
+        reach=f" of {config['reach']} frames" if "reach" in config else "",
+        through=f", a gradient through {config['rollout']}" if kind == "regression" else "",
         peak=f"{schedule['peak']:g}",
         rollout_peak=f"{schedule['rollout_peak']:g}",
         ema=config["ema"],

@@ -144,6 +144,7 @@ def test_wrong_options_are_refused(envs: MirageVectorEnv, options: Any, message:
         ([1, 2], "one entry for each of 3 environments, got 2"),
         ([1, 2, -3], "seed[2] must be a whole number from 0"),
         ([1, 2.5, 3], "seed[1] must be a whole number from 0"),
+        (np.array([1, "NaT", 3], "timedelta64[Y]"), "seed[0] must be a whole number from 0"),
         ({1: 2}, "got {1: 2}"),
     ],
 )

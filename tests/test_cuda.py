@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 import threading
-import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+from no_waiting import no_waiting
 
 from mirage_env import MirageVectorEnv
 from mirage_env.backends import cuda, cuda_build
@@ -135,6 +135,8 @@ def test_others_can_share_the_memory():
     assert shared.data_ptr() == observations.data_ptr()
     jax = pytest.importorskip("jax", reason="no jax: its side of DLPack was not tested")
     try:
+        jax.devices()  # At first this makes the last of several GPUs the current one.
+        torch.cuda.set_device(observations.device)
         theirs = jax.dlpack.from_dlpack(observations)
     except RuntimeError as error:
         pytest.skip(f"this jax has no GPU: {error}")
@@ -146,16 +148,11 @@ def test_nothing_waits_for_the_gpu():
     single = make(obs_type="state")
     actions = random_actions(4)
     envs.step(actions[0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "a prototype feature"
-        torch.cuda.set_sync_debug_mode("error")
-    try:
+    with no_waiting():
         for row in actions:
             envs.step(row)
             assert set(single.step(row)[4]) >= {"score", "_score", "tick"}
         single.rollout(actions)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
 
 
 # Streams, graphs, threads, devices ---------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from device_worlds import NativeWorld
+from no_waiting import no_waiting
 from small_models import write_model
 
 from mirage_env.simulator import Autoreset
@@ -159,12 +160,9 @@ def test_on_a_gpu_a_step_is_one_graph_and_waits_for_nothing(model: Path, compile
     assert np.array_equal(observations.cpu().numpy(), wanted)
     actions = torch.zeros(8, dtype=torch.long, device="cuda")
     envs.step(actions)  # records the graph
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with no_waiting():
         for _ in range(12):
             observations, rewards, terminated, truncated, infos = envs.step(actions)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
     for result in (observations, rewards, terminated, truncated, infos["score"]):
         assert result.is_cuda
     saved = envs.snapshot()

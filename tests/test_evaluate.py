@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,23 @@ import torch
 from faulty_games import stays_whole
 from small_models import write_model
 
+from mirage_env.rules import Rules
 from mirage_wm import model_card
 from mirage_wm.evaluate import EvaluateConfig, evaluate, main, parted, write
 from mirage_wm.evaluation import measure as measuring
 from mirage_wm.evaluation import tables
-from mirage_wm.evaluation.measure import FULL, QUICK, CheckerError, Sizes
+from mirage_wm.evaluation.measure import (
+    FULL,
+    QUICK,
+    CheckerError,
+    Measured,
+    Sizes,
+    measure_long,
+)
 from mirage_wm.evaluation.page import page
 from mirage_wm.evaluation.report import Report, plain, write_together
+from mirage_wm.evaluation.worlds import Game
+from mirage_wm.train_config import TrainConfig
 from mirage_wm.weights import read_card
 
 TINY = Sizes(
@@ -118,7 +130,13 @@ def test_the_json_has_the_shape_that_its_schema_number_stands_for(report: Report
     assert figures["schema"] == 1
     models = ["small<er>", "simulator"]
     everyone = ["game", *models]
-    known = {"kind": "text", "sha256": "text", "parameters": "number", "steps": "number"}
+    known: dict[str, Any] = {
+        "kind": "text",
+        "sha256": "text",
+        "parameters": "number",
+        "steps": "number",
+    }
+    known["frames_per_second"] = {"1": "number", "256": "number"}
     (group,) = figures.pop("groups")
     assert shape(figures) == {
         **dict.fromkeys(("date", "device", "torch"), "text"),
@@ -282,8 +300,83 @@ def test_the_command_writes_json_page_card_and_its_page(
     assert "| one step" in capsys.readouterr().out
 
 
+def test_a_report_is_there_before_the_dreams_of_minutes(
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def killed(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mirage_wm.evaluate.measure_long", killed)
+    out = tmp_path / "mine"
+    assert main(["--model", str(weights), "--device", "cpu", "--out", str(out)]) == 130
+    assert "mine.json holds what was measured before" in capsys.readouterr().err
+    figures = json.loads(out.with_suffix(".json").read_text())
+    assert figures["groups"][0]["long"] is None
+    assert figures["groups"][0]["short"]["seconds"] == [1, 2]
+    assert "<svg" in out.with_suffix(".html").read_text()
+
+
+def test_dreams_of_minutes_are_as_long_as_there_is_time_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(measuring, "LONG", (1, 2, 600))
+    models = {"simulator": Game(Rules(), 101)}
+    sizes = replace(TINY, seconds=600)
+    found = Measured({"long": None})  # What `measure` leaves.
+    measure_long(found, models, Rules(), sizes, left=1e-9)
+    assert found.figures["long"] is None
+    # A clock that ticks at each look: a second of dreams takes a second.
+    ticks = itertools.count()
+    monkeypatch.setattr("mirage_wm.evaluation.measure.time.monotonic", lambda: next(ticks))
+    measure_long(found, models, Rules(), sizes, left=4.5)
+    figures: dict[str, Any] = found.figures
+    assert figures["long"]["seconds"] == [1, 2]
+
+
 def test_an_unevaluated_model_has_a_page_that_says_so(tmp_path: Path) -> None:
     assert "Not evaluated yet" in model_card.page(read_card(write_model(tmp_path, "new")))
+
+
+def test_the_page_of_a_model_says_what_kind_it_is_and_how_it_was_trained(tmp_path: Path) -> None:
+    config = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(TrainConfig()).items()}
+    training = {"windows": 10**6, "steps": 2000, "device": "a GPU", "config": config}
+    pages = {}
+    for kind in ("regression", "diffusion"):
+        card = replace(read_card(write_model(tmp_path, kind, kind=kind)), training=training)
+        pages[kind] = model_card.page(replace(card, rules={"split": "random"}))
+        assert "dreams along films of 12 frames" in pages[kind]
+        assert "**Rules**: Rules(split='random')." in pages[kind]
+        assert "**Rules**: the standard rules." in model_card.page(card)
+    assert "It is a regression: it names one frame" in pages["regression"]
+    assert "a gradient through 4" in pages["regression"]
+    assert "draws a frame in 3 evaluations" in pages["diffusion"]
+    assert "gradient" not in pages["diffusion"]
+    assert "is a regression" not in pages["diffusion"]
+
+
+def test_the_table_takes_speeds_from_a_benchmark_or_from_the_report(
+    report: Report, tmp_path: Path
+) -> None:
+    rates = [
+        {"name": "dream v1, batch 1", "median": 3000.4},
+        {"name": "dream v1, batch 4096", "median": 1e5},
+        *({"name": f"dream v2, {n} evaluations, batch 1", "median": 3000 / n} for n in (1, 2, 3)),
+        {"name": "denoiser as large as DIAMOND's, 3 evaluations, batch 1", "median": 5},
+    ]
+    (tmp_path / "dream.json").write_text(json.dumps({"rates": rates}))
+    speeds = tables.benchmarked(tmp_path / "dream.json")
+    assert speeds == {
+        "v1": "3,000",
+        "v2@1": "3,000",
+        "v2@2": "1,500",
+        "v2@3": "1,000",
+        "v2": "1,000",
+    }
+    row = tables.readme_table(report.figures).splitlines()[-3]
+    assert re.match(r"\| frames a second \| [\d,]+ \(CPU\) \|  \|  \| 200\+ \| 54 \|", row)
 
 
 @pytest.mark.parametrize(
@@ -326,6 +419,7 @@ def test_what_cannot_be_is_one_line_before_the_work(
         ({"scenes": -3}, "scenes must be a whole number of at least 1, got -3"),
         ({"seconds": -1}, "seconds must be a whole number of at least 1"),
         ({"long": -2}, "long must be a whole number of at least 0"),
+        ({"minutes": 0.0}, "minutes must be greater than 0, got 0.0"),
         ({"batch": 1.5}, "batch must be a whole number of at least 1"),
     ],
 )

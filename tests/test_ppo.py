@@ -14,6 +14,7 @@ from counting_envs import CountingEnvs
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
+from no_waiting import no_waiting
 from scenes import SMALL as SMALL_ROCK
 from scenes import put, scene
 
@@ -274,9 +275,6 @@ def test_an_iteration_on_a_gpu_never_waits(tmp_path: Path) -> None:
     config = ppo_gpu.Config(num_envs=64, rollout=8, minibatches=2, agent=SMALL, episodes=4)
     learner = ppo_gpu.Learner(config, ppo_gpu.make_envs(config, **ppo_gpu.placed("cuda")), "cuda")
     learner.iterate(1.0)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with no_waiting():
         learner.iterate(1.0)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
     assert np.isfinite(ppo_gpu.scores(learner.agent, config)).all()

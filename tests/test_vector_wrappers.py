@@ -13,6 +13,7 @@ from gymnasium import wrappers as single_wrappers
 from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.wrappers import vector as gymnasiums
+from no_waiting import no_waiting
 from simulators import sticky_actions
 
 from mirage_env import MirageEnv, MirageVectorEnv
@@ -234,12 +235,8 @@ def test_on_a_gpu_they_equal_those_of_the_host_and_never_wait(mode: AutoresetMod
     on_device = [torch.from_numpy(row).cuda() for row in rows]
     device.step(on_device[0])
     near.step(rows[0])
-    results = []
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with no_waiting():
         results = [device.step(row) for row in on_device[1:]]
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
     for row, got in zip(rows[1:], results, strict=True):
         wanted = near.step(row)
         for a, b in zip(got[:4], wanted[:4], strict=True):

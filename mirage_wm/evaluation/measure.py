@@ -6,6 +6,7 @@ the game.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -27,7 +28,16 @@ from mirage_wm.evaluation.rule_tests import RULE_TESTS, play_out, set_up
 from mirage_wm.evaluation.worlds import Contestant, Game, along
 from mirage_wm.scores import rate
 
-__all__ = ["FULL", "QUICK", "CheckerError", "Measured", "Sizes", "frames_of", "measure"]
+__all__ = [
+    "FULL",
+    "QUICK",
+    "CheckerError",
+    "Measured",
+    "Sizes",
+    "frames_of",
+    "measure",
+    "measure_long",
+]
 
 HORIZON = 60
 """Frames of a dream whose PSNR is reported."""
@@ -142,7 +152,7 @@ def measure(
     sizes: Sizes,
     say: Callable[[str], object] = lambda what: None,
 ) -> Measured:
-    """Measure models that learned the same rules.
+    """Measure models that learned the same rules, but for the dreams of minutes (`measure_long`).
 
     Args:
         models: By name, at least one.
@@ -217,12 +227,48 @@ def measure(
     figures["short"], found.short = drift_figures(models, play, list(SHORT), rules, sizes.short)
 
     figures["long"] = None
-    if sizes.long:
-        say(f"{sizes.seconds} seconds")
-        play = long_play(2 * sizes.long, sizes.seconds * TICKS_PER_SECOND, rules)
-        seconds = [s for s in LONG if s <= sizes.seconds] or [sizes.seconds]
-        figures["long"], found.long = drift_figures(models, play, seconds, rules, sizes.long)
     return found
+
+
+def measure_long(
+    found: Measured,
+    models: Mapping[str, Contestant],
+    rules: Rules,
+    sizes: Sizes,
+    say: Callable[[str], object] = lambda what: None,
+    left: float = float("inf"),
+) -> None:
+    """Measure dreams of minutes, and write down what is found.
+
+    Args:
+        found: What `measure` found of these models.
+        models: By name.
+        rules: Those that they learned.
+        sizes: How much.
+        say: Is told what is being measured.
+        left: Seconds that there are for it: dreams are as long as these allow, and none are
+            measured where they do not allow the shortest.
+    """
+    seconds = [s for s in LONG if s <= sizes.seconds] or [sizes.seconds]
+    if left < float("inf"):
+        say("how long dreams take")
+        first = time.monotonic()
+        _dream_for_a_second(models, rules, sizes)  # A GPU's graphs are recorded here.
+        second = time.monotonic()
+        _dream_for_a_second(models, rules, sizes)
+        third = time.monotonic()
+        seconds = [s for s in seconds if s * (third - second) <= left - (third - first)]
+    if not seconds:
+        return
+    say(f"{seconds[-1]} seconds")
+    play = long_play(2 * sizes.long, seconds[-1] * TICKS_PER_SECOND, rules)
+    found.figures["long"], found.long = drift_figures(models, play, seconds, rules, sizes.long)
+
+
+def _dream_for_a_second(models: Mapping[str, Contestant], rules: Rules, sizes: Sizes) -> None:
+    """Do a second of what `measure_long` does, and a little more: starts are played for it."""
+    play = long_play(2 * sizes.long, TICKS_PER_SECOND, rules)
+    drift_figures(models, play, [1], rules, sizes.long)
 
 
 def frames_of(film: Film, scene: int, ticks: NDArray[np.intp]) -> tuple[Pictures, Pictures]:

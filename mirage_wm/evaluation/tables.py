@@ -1,6 +1,6 @@
 """A report in words: for the terminal, for the README, for a model's card.
 
-python -m mirage_wm.evaluation.tables --report docs/evaluation.json     # prints the README's table
+python -m mirage_wm.evaluation.tables --report docs/report.json     # prints the README's table
 """
 
 from __future__ import annotations
@@ -12,8 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from mirage_env.command_line import ended, parsed
+from mirage_wm.sampler import Sampler
 
-__all__ = ["GOOD", "HORIZONS", "card_figures", "main", "named_rules", "readme_table", "summary"]
+__all__ = [
+    "GOOD",
+    "HORIZONS",
+    "benchmarked",
+    "card_figures",
+    "main",
+    "named_rules",
+    "readme_table",
+    "summary",
+]
 
 HORIZONS = ("1", "5", "10", "20", "30", "60")
 """Frames of a dream that tables show."""
@@ -153,8 +163,9 @@ def readme_table(figures: Mapping[str, Any], speeds: Mapping[str, str] | None = 
 
     Args:
         figures: Of a report; its first group is shown.
-        speeds: Frames a second by model, as words.
+        speeds: Frames a second by model, as words; by default those of the report.
     """
+    speeds = speeds or _own_speeds(figures)
     group = figures["groups"][0]
     models, dream, short = group["models"], group["dream"], group["short"]
 
@@ -261,10 +272,10 @@ class TableConfig:
 
     Attributes:
         report: JSON that `mirage evaluate` wrote.
-        speeds: JSON that `python -m benchmarks.dream --save` wrote; none without.
+        speeds: JSON that `python -m benchmarks.dream --save` wrote; those of the report without.
     """
 
-    report: Path = Path("docs/evaluation.json")
+    report: Path = Path("docs/report.json")
     speeds: Path | None = None
 
 
@@ -275,7 +286,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = parsed(TableConfig, argv, "python -m mirage_wm.evaluation.tables")
         try:
             figures = json.loads(config.report.read_text())
-            print(readme_table(figures, _speeds(config.speeds) if config.speeds else None))
+            print(readme_table(figures, benchmarked(config.speeds) if config.speeds else None))
         except (KeyError, ValueError) as error:
             wrong = f"{config.report} or {config.speeds} is no such report: {error!r}"
             raise ValueError(wrong) from error
@@ -283,13 +294,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     return ended(work)
 
 
-def _speeds(path: Path) -> dict[str, str]:
-    """Return the frames a second of single dreams in a benchmark's results."""
-    found = {}
+def _own_speeds(figures: Mapping[str, Any]) -> dict[str, str]:
+    """Return the frames a second of single dreams, as words, that a report holds."""
+    return {
+        name: f"{facts['frames_per_second']['1']:,.0f} ({figures['device']})"
+        for name, facts in figures["models"].items()
+        if "frames_per_second" in facts
+    }
+
+
+def benchmarked(path: Path) -> dict[str, str]:
+    """Return the frames a second of single dreams in a benchmark's results.
+
+    Of a diffusion model it is that of its usual number of evaluations; NAME@STEPS has the others.
+    """
+    found, usual = {}, f"{Sampler().steps} evaluations"
     for one in json.loads(path.read_text())["rates"]:
-        model, _, batch = one["name"].removeprefix("dream ").partition(", ")
-        if batch == "batch 1":
-            found[model] = f"{one['median']:,.0f}"
+        model, *drawn, batch = one["name"].removeprefix("dream ").split(", ")
+        if batch == "batch 1" and one["name"].startswith("dream "):
+            words = f"{one['median']:,.0f}"
+            if drawn:
+                found[f"{model}@{drawn[0].split()[0]}"] = words
+            if drawn in ([], [usual]):
+                found[model] = words
     return found
 
 
