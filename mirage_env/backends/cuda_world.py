@@ -7,7 +7,6 @@ PyTorch's allocator in blocks of many steps, so that it can be handed out as it 
 from __future__ import annotations
 
 import functools
-import itertools
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -17,10 +16,11 @@ from numpy.typing import NDArray
 
 from mirage_env.arena import ARENA_DTYPE, Arenas, named_arrays
 from mirage_env.backends.cuda import Kernels, kernels_for, usable_device
+from mirage_env.backends.cuda_results import Places, Results, Row, by_name
 from mirage_env.observations import CIRCLE, STATE_SIZE
 from mirage_env.simulator import INFOS, KIND, Autoreset, SimulatorConfig, refuse_snapshot
 
-__all__ = ["CudaWorld", "Results"]
+__all__ = ["CudaWorld"]
 
 WARPS = 4
 """Warps of a block in cuda/kernels.cu, and so arenas, where each has a warp of its own."""
@@ -40,53 +40,6 @@ _PICTURES = struct.Struct("=4Q2i")  # struct Pictures
 _BEGINNING = struct.Struct("=4Qi4x")  # struct Beginning
 _STACKING = struct.Struct("=5Q4i")  # struct Stacking
 _LIST = struct.Struct("=2Qi")  # two arrays and their length
-
-
-class Results:
-    """What T steps of N arenas gave beside observations, in memory allocated together.
-
-    Attributes:
-        reward: float32 [T, N].
-        flags: bool [T, 3, N]: terminated, truncated, begun.
-        infos: int32 [T, N, 4], in the order of `INFOS`.
-    """
-
-    def __init__(self, torch: Any, device: Any, steps: int, num_envs: int) -> None:
-        """Allocate them, with whatever was in that memory."""
-        self.reward = torch.empty((steps, num_envs), dtype=torch.float32, device=device)
-        self.flags = torch.empty((steps, 3, num_envs), dtype=torch.bool, device=device)
-        self.infos = torch.empty((steps, num_envs, len(INFOS)), dtype=torch.int32, device=device)
-        self._at = [part.data_ptr() for part in (self.reward, self.flags, self.infos)]
-
-    def places(self) -> Iterator[Places]:
-        """Return where each step in turn writes its reward, flags and infos."""
-        parts = (self.reward, self.flags, self.infos)
-        strides = [part[0].numel() * part.element_size() for part in parts]
-        return zip(
-            *(itertools.count(*at) for at in zip(self._at, strides, strict=True)), strict=True
-        )
-
-    def named_infos(self) -> dict[str, Any]:
-        """Return the infos as int64 [T, N] by name."""
-        return by_name(self.infos)
-
-    def rows(self) -> Iterator[Row]:
-        """Yield each step in turn. Views are not free: what few ask for is not yet taken."""
-        terminated, truncated, _ = self.flags.unbind(1)
-        views = (self.reward.unbind(0), terminated.unbind(0), truncated.unbind(0))
-        return zip(*views, itertools.repeat(self), itertools.count(), self.places())
-
-
-def by_name(infos: Any) -> dict[str, Any]:
-    """Return `Results.infos` [..., 4] as int64 tensors [...] by name."""
-    return dict(zip(INFOS, infos.long().unbind(-1), strict=True))
-
-
-Places = tuple[int, int, int]
-"""Addresses of a step's reward, flags and infos."""
-
-Row = tuple[Any, Any, Any, Results, int, Places]
-"""What one step gave: reward, terminated, truncated [num_envs], and where the rest is."""
 
 
 def _infos_of(results: Results, t: int) -> dict[str, Any]:
