@@ -131,7 +131,7 @@ class Diffusion(FrameModel):
         c = preconditioning(sigma)
         condition = self.actions(actions) + self.level(c.c_noise)
         if self.config.context_noise:
-            told = context.new_zeros(len(context)) if told is None else told
+            told = context.new_zeros(context.shape[0]) if told is None else told
             condition = condition + self.noise(told / CONTEXT_NOISE)
         c_skip, c_out, c_in = (
             factor[:, None, None, None] for factor in (c.c_skip, c.c_out, c.c_in)

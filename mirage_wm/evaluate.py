@@ -211,7 +211,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             report = evaluate(config, so_far=lambda report: written.extend(write(report, config)))
         except KeyboardInterrupt:
-            kept = f"{written[0]} holds what was before" if written else "nothing was written"
+            kept = (
+                f"{written[0]} holds what was measured before" if written else "nothing was written"
+            )
             raise KeyboardInterrupt(kept) from None
         print(summary(report.figures))
         for path in write(report, config):

@@ -266,6 +266,13 @@ def _traced(model: Any) -> Any:
             logging.disable(logging.NOTSET)
     if program is None:
         raise WeightsError("the exporter gave no graph")
+    fixed = [
+        given.name
+        for given in program.model_proto.graph.input
+        if not given.type.tensor_type.shape.dim[0].dim_param
+    ]
+    if fixed:
+        raise WeightsError(f"the graph is for one size of batch only, by its inputs {fixed}")
     return program.model_proto
 
 

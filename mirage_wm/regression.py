@@ -54,7 +54,7 @@ class Regression(FrameModel):
         """
         condition = self.actions(actions)
         if self.config.context_noise:
-            told = context.new_zeros(len(context)) if told is None else told
+            told = context.new_zeros(context.shape[0]) if told is None else told
             condition = condition + self.noise(told / CONTEXT_NOISE)
         change, summary = self.unet(context, condition)
         return Prediction(context[:, -3:] + change, summary[:, :-1], summary[:, -1])
