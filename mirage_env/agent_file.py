@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from mirage_env.agent import Agent, AgentConfig, torch
 from mirage_env.errors import import_extra
 from mirage_env.rules import RULES_VERSION
+from mirage_env.whole_file import write_whole
 
 __all__ = ["AgentError", "load_agent", "save_agent"]
 
@@ -60,14 +59,9 @@ def save_agent(
         "figures": figures,
         "sha256": _digest(arrays),
     }
-    part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(save(arrays, {KIND: json.dumps(header)}))
-        os.replace(part, path)
+        write_whole(path, save(arrays, {KIND: json.dumps(header)}))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
         raise AgentError(f"cannot write {path}: {error.strerror}") from error
     return path
 

@@ -15,8 +15,8 @@ from html import escape
 from pathlib import Path
 
 from mirage_env.command_line import ended, parsed
+from mirage_env.whole_file import write_whole
 from mirage_wm.evaluation.page.plots import Axis, Series, lines
-from mirage_wm.evaluation.report import write_together
 
 __all__ = ["Curve", "CurvesConfig", "main", "plot", "read_log"]
 
@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         curves = [read_log(path, config.batch) for path in config.logs]
         if not 0 < len(curves) <= len(STYLES):
             raise ValueError(f"from one to {len(STYLES)} logs can be shown, got {len(curves)}")
-        write_together({config.out: plot(curves)})
+        write_whole(config.out, plot(curves).encode())
         print(f"wrote {config.out}")
 
     return ended(work)

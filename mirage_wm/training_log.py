@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mirage_env.errors import import_extra
+from mirage_env.whole_file import write_whole
 from mirage_wm.diffusion import Diffusion
 from mirage_wm.held_out import Films, dream_along
 from mirage_wm.sampler import Sampler
@@ -67,9 +68,9 @@ def _laid_out(strips: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
     """Write a PNG, whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    Image.fromarray(picture).save(part, "png")
-    os.replace(part, path)
+    written = io.BytesIO()
+    Image.fromarray(picture).save(written, "png")
+    write_whole(path, written.getvalue())
 
 
 class TrainingLog:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from mirage_env.errors import import_extra
 from mirage_env.rules import RULES_VERSION, Rules
+from mirage_env.whole_file import write_whole
 
 if TYPE_CHECKING:
     from mirage_wm.models import Model
@@ -98,9 +98,7 @@ class Card:
 
     def write(self, path: Path) -> None:
         """Write the card as JSON, all of it or nothing."""
-        written = path.with_name(path.name + ".part")
-        written.write_text(json.dumps(asdict(self), indent=1) + "\n")
-        os.replace(written, path)
+        write_whole(path, (json.dumps(asdict(self), indent=1) + "\n").encode())
 
 
 def available() -> list[str]:
@@ -151,7 +149,6 @@ def save_weights(
     data = save({key: np.ascontiguousarray(array) for key, array in arrays.items()}, metadata)
     parameters = sum(array.size for array in arrays.values())
     path = folder / f"{name}.safetensors"
-    written = path.with_name(path.name + ".part")
     card = Card(
         name,
         hashlib.sha256(data).hexdigest(),
@@ -162,12 +159,9 @@ def save_weights(
         rules=rules or {},
     )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        written.write_bytes(data)
-        os.replace(written, path)
+        write_whole(path, data)
         card.write(path.with_suffix(".json"))
     except OSError as error:
-        written.unlink(missing_ok=True)
         raise WeightsError(f"cannot write {path}: {error.strerror}") from error
     return path
 
