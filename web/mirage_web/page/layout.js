@@ -2,8 +2,9 @@
 
 import { EDGE } from "./protocol.js";
 
-/** Of a screen, in pixels of the page; below it the page scrolls. */
+/** Of a screen, in pixels of the page; below it the page scrolls: sooner on a desk than under thumbs. */
 const SMALLEST = 144;
+const SMALLEST_ON_A_DESK = 288;
 const LARGEST = 768;
 
 /**
@@ -12,9 +13,11 @@ const LARGEST = 768;
  * @param {number} width That there is for one.
  * @param {number} height That there is.
  * @param {number} ratio Pixels of the display in one of the page.
+ * @param {boolean} [thumbs] Whether pads for thumbs are to stay in view below it.
  */
-export function screenEdge(width, height, ratio) {
-  const room = Math.min(width, Math.max(height, 2 * SMALLEST), LARGEST);
+export function screenEdge(width, height, ratio, thumbs = false) {
+  const lowest = thumbs ? SMALLEST : SMALLEST_ON_A_DESK;
+  const room = Math.min(width, Math.max(height, lowest), LARGEST);
   const pixels = Math.max(Math.floor((Math.max(room, SMALLEST) * ratio) / EDGE), 1);
   return (pixels * EDGE) / ratio;
 }
@@ -41,15 +44,20 @@ export function keepFitting(worlds) {
     const room = beside ? inner - rail.offsetWidth - parseFloat(style.columnGap) : inner;
     const width = (room - length("--gutter") - length("--sides")) / worlds() - 2;
     // What stands below the screens is to be in view, too: all of it on a desk, the pads in a hand.
-    const last = beside ? bar : pads.offsetHeight > 0 ? pads : screens;
+    const thumbs = !beside && pads.offsetHeight > 0;
+    const last = beside ? bar : thumbs ? pads : screens;
     const top = screens.getBoundingClientRect().top + root.scrollTop;
     const below = last.getBoundingClientRect().bottom + root.scrollTop - top - screenHeight();
-    const edge = screenEdge(width, root.clientHeight - top - below - 20, devicePixelRatio);
+    const height = root.clientHeight - top - below - 20;
+    const edge = screenEdge(width, height, devicePixelRatio, thumbs);
     root.style.setProperty("--edge", `${edge}px`);
   };
   const screenHeight = () => parseFloat(getComputedStyle(root).getPropertyValue("--edge"));
   addEventListener("resize", fit);
   matchMedia("(any-pointer: coarse)").addEventListener("change", fit);
+  // Words above the screens can come to need another line, with other letters or other news.
+  const grown = new ResizeObserver(fit);
+  for (const above of house.querySelectorAll(".top, .lede, .line")) grown.observe(above);
   fit();
   return fit;
 }

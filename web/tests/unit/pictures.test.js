@@ -109,4 +109,6 @@ test("a screen is a whole number of the display's pixels for each of its own", (
     }
   }
   assert.equal(screenEdge(1000, 500, 1), 448);
+  assert.equal(screenEdge(1000, 200, 1), 256, "on a desk the page scrolls");
+  assert.equal(screenEdge(1000, 200, 1, true), 192, "under thumbs the screen shrinks");
 });
