@@ -7,8 +7,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-NEEDS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard cuda/*)
-CPP := $(wildcard cuda/*.cuh cuda/*.cu cuda/*.cpp cuda/*.h)
+NEEDS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard cuda/* mirage_wm/native/*)
+CPP := $(wildcard cuda/*.cuh cuda/*.cu $(addsuffix /*.cpp,cuda mirage_wm/native) $(addsuffix /*.h,cuda mirage_wm/native))
 
 # The same versions for the packages and for what builds them (which newer versions of pip ask for by another name).
 INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \

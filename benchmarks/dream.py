@@ -1,6 +1,7 @@
 """How fast a dream is stepped, through the public step() of its vector environment.
 
     python -m benchmarks.dream                                   # on the CPU, v1 and v2
+    python -m benchmarks.dream --runtimes native onnx torch      # on the CPU, by what runs them
     python -m benchmarks.dream --device cuda --compiled --batches 1 4096 --save
 
 A frame is a step of one dream: every evaluation of the model, reward, ending and picture. On a GPU
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import torch
@@ -30,13 +32,16 @@ CALLS = 16
 """Steps between two looks at the clock, on a GPU."""
 
 
-def dreams(num_envs: int, model: str, device: str, steps: int | None, compiled: bool) -> Work:
+def dreams(
+    num_envs: int, model: str, device: str, runtime: str, steps: int | None, compiled: bool
+) -> Work:
     """Step dreams with random actions; an episode that ends begins anew."""
     on_gpu = device != "cpu"
     envs = DreamVectorEnv(
         num_envs,
         model=model,
         device=device,
+        runtime=runtime,
         steps=steps,
         compiled=compiled,
         output="torch" if on_gpu else "numpy",
@@ -90,6 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--models", nargs="+", default=["v1", "v2"], help="which models")
     parser.add_argument("--device", default="auto", help='"cpu", "cuda" or "auto"')
+    parser.add_argument("--runtimes", nargs="+", default=["auto"], help="what runs them")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 16], help="dreams together")
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 3], help="of v2")
     parser.add_argument("--compiled", action="store_true", help="compile the nets first")
@@ -104,9 +110,10 @@ def main() -> None:
     for n in options.batches:
         for model in options.models:
             draws = read_card(model).kind == "diffusion"
-            for steps in options.steps if draws else [None]:
+            for steps, runtime in product(options.steps if draws else [None], options.runtimes):
                 name = f"dream {model}{f', {steps} evaluations' if draws else ''}, batch {n}"
-                work = dreams(n, model, device, steps, options.compiled)
+                name += f", by {runtime}" if runtime != "auto" else ""
+                work = dreams(n, model, device, runtime, steps, options.compiled)
                 contestants[name] = ("frames/s", work)
         if not options.no_diamond:
             name = f"denoiser as large as DIAMOND's, 3 evaluations, batch {n}"

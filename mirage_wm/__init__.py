@@ -6,8 +6,8 @@ Importing this package registers the dream beside the game, with the same API:
     >>> env = gymnasium.make("Mirage-Dream-v0", model="v1")  # doctest: +SKIP
     >>> envs = gymnasium.make_vec("Mirage-Dream-v0", num_envs=8)  # doctest: +SKIP
 
-What runs a model, onnxruntime (``pip install 'mirage-env[dream]'``) or PyTorch (the extra "wm"), is
-imported when one is loaded.
+On a CPU a net that is compiled with the package runs them; they need the extra "dream", to read
+weights. PyTorch (the extra "wm") runs them on a GPU, and is imported when it does.
 """
 
 import gymnasium

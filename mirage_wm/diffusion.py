@@ -31,46 +31,19 @@ from mirage_wm.frame_model import (
     heads_error,
     to_context,
 )
+from mirage_wm.preconditioning import GAIN, SIGMA_DATA, preconditioning
 from mirage_wm.rewards import REWARDS
 from mirage_wm.sampler import SIGMA_MAX, Sampler
-from mirage_wm.unet import ActionEmbedding, LevelEmbedding, UNet, UNetConfig
+from mirage_wm.unet import ActionEmbedding, LevelEmbedding, UNet
+from mirage_wm.unet_config import UNetConfig
 
-__all__ = ["P_MEAN", "P_STD", "SIGMA_DATA", "Denoised", "Diffusion", "preconditioning"]
-
-SIGMA_DATA = 0.08
-"""Standard deviation of the changes: 0.0788 in play, 0.0807 as training draws windows."""
+__all__ = ["P_MEAN", "P_STD", "Denoised", "Diffusion"]
 
 P_MEAN, P_STD = -0.4, 1.2
 """Of the logarithm of sigma in training (Table 1; EDM's are -1.2 and 1.2, DIAMOND's these).
 
 What is decided by chance here are places of objects some pixels wide. Noise hides them above about
 0.8 and no more below about 0.3, in the midst of these levels."""
-
-
-GAIN = 12.5
-"""What the net gives is taken so many times. Changes are rare and then large, ten times their
-standard deviation and more, and the optimiser moves all weights at one speed: without this the last
-layer takes long to get there (250 steps of a small net: 31.1 dB without, 32.6 dB with it)."""
-
-
-class Preconditioning(NamedTuple):
-    """The factors of Eq. 7, each a tensor of the shape of sigma."""
-
-    c_skip: Tensor
-    c_out: Tensor
-    c_in: Tensor
-    c_noise: Tensor
-
-
-def preconditioning(sigma: Tensor) -> Preconditioning:
-    """Return the factors for levels of noise (Table 1, column "Ours")."""
-    both = sigma**2 + SIGMA_DATA**2
-    return Preconditioning(
-        c_skip=SIGMA_DATA**2 / both,
-        c_out=sigma * SIGMA_DATA * both.rsqrt(),
-        c_in=both.rsqrt(),
-        c_noise=sigma.log() / 4,
-    )
 
 
 class Denoised(NamedTuple):
@@ -128,7 +101,7 @@ class Diffusion(FrameModel):
             told: How noisy the frames are, float [B] from 0 to `CONTEXT_NOISE`; None for not at
                 all.
         """
-        c = preconditioning(sigma)
+        c = preconditioning(sigma, torch.log)
         condition = self.actions(actions) + self.level(c.c_noise)
         if self.config.context_noise:
             told = context.new_zeros(context.shape[0]) if told is None else told
@@ -170,7 +143,7 @@ class Diffusion(FrameModel):
         denoised = self(x, sigma, context, actions, told)
         # lambda(sigma) = 1 / c_out^2 (Table 1), here as a multiple of what it is at high noise;
         # a quarter, since errors are reported for pixels from 0 to 1.
-        weight = (SIGMA_DATA / preconditioning(sigma).c_out) ** 2 / 4
+        weight = (SIGMA_DATA / preconditioning(sigma, torch.log).c_out) ** 2 / 4
         heads = heads_error(denoised.reward, denoised.terminated, reward, terminated)
         return Errors(
             weight * (denoised.change - y).square().mean((1, 2, 3)),

@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mirage_wm.rewards import ENDS, REWARDS
-from mirage_wm.unet import UNet, UNetConfig
+from mirage_wm.unet import UNet
+from mirage_wm.unet_config import UNetConfig
 
 __all__ = [
     "CONTEXT_NOISE",

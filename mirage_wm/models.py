@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from mirage_wm.diffusion import Diffusion
 from mirage_wm.regression import Regression
-from mirage_wm.unet import UNetConfig
+from mirage_wm.unet_config import UNetConfig
 
 __all__ = ["MODELS", "Model", "kind_of", "make_model"]
 

@@ -18,7 +18,8 @@ from mirage_wm.frame_model import (
     to_pixels,
 )
 from mirage_wm.rewards import REWARDS
-from mirage_wm.unet import ActionEmbedding, LevelEmbedding, UNet, UNetConfig
+from mirage_wm.unet import ActionEmbedding, LevelEmbedding, UNet
+from mirage_wm.unet_config import UNetConfig
 
 __all__ = ["Prediction", "Regression", "to_context", "to_pixels"]
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from mirage_env.rules import Rules
 from mirage_wm.schedule import Budget, Schedule
-from mirage_wm.unet import UNetConfig
+from mirage_wm.unet_config import UNetConfig
 from mirage_wm.windows import StoreConfig
 
 __all__ = ["PRESETS", "RUNS", "TrainConfig", "named_run"]

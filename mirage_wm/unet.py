@@ -9,38 +9,16 @@ Shapes: B batch, C channels, H = W = 64 pixels, E size of the condition.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["ActionEmbedding", "LevelEmbedding", "UNet", "UNetConfig", "wrap"]
+from mirage_wm.conditions import ACTION_SWITCHES, FREQUENCIES
+from mirage_wm.unet_config import UNetConfig
 
-
-@dataclass(frozen=True)
-class UNetConfig:
-    """The sizes of a U-Net; part of a file of weights, so that it can be rebuilt from there.
-
-    Attributes:
-        widths: Channels of each level, from half the picture's resolution downwards.
-        blocks: Residual blocks of a level, on the way down and again on the way up.
-        embedding: Size of the condition (E).
-        context: Frames, and actions, that it sees.
-        context_noise: Whether it is told how noisy the frames are that it sees.
-    """
-
-    widths: tuple[int, ...] = (64, 112, 160)
-    blocks: int = 2
-    embedding: int = 96
-    context: int = 4
-    context_noise: bool = False
-
-    @property
-    def cell(self) -> int:
-        """Pixels of the picture in a cell of the lowest level, along an axis."""
-        return 2 ** len(self.widths)
+__all__ = ["ActionEmbedding", "LevelEmbedding", "UNet", "wrap"]
 
 
 EIGHT = 8
@@ -118,16 +96,8 @@ class ActionEmbedding(nn.Module):
 
     def __init__(self, context: int, embedding: int) -> None:
         super().__init__()
-        # An action is turn*4 + thrust*2 + fire: seven switches, of which three are on or off
-        # together (the turn).
-        action = torch.arange(12)
-        switches = [
-            F.one_hot(action // 4, 3),
-            F.one_hot(action // 2 % 2, 2),
-            F.one_hot(action % 2, 2),
-        ]
-        self.register_buffer("keys", torch.cat(switches, 1).float(), persistent=False)
-        self.first = nn.Linear(7 * context, embedding)
+        self.register_buffer("keys", torch.from_numpy(ACTION_SWITCHES), persistent=False)
+        self.first = nn.Linear(ACTION_SWITCHES.shape[1] * context, embedding)
         self.second = nn.Linear(embedding, embedding)
 
     def forward(self, actions: Tensor) -> Tensor:
@@ -141,11 +111,10 @@ class LevelEmbedding(nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self, embedding: int, waves: int = 8) -> None:
+    def __init__(self, embedding: int) -> None:
         super().__init__()
-        frequencies = torch.pi * 2.0 ** torch.arange(-2, waves - 2)
-        self.register_buffer("frequencies", frequencies, persistent=False)
-        self.first = nn.Linear(2 * waves, embedding)
+        self.register_buffer("frequencies", torch.from_numpy(FREQUENCIES), persistent=False)
+        self.first = nn.Linear(2 * len(FREQUENCIES), embedding)
         self.second = nn.Linear(embedding, embedding)
 
     def forward(self, level: Tensor) -> Tensor:

@@ -72,7 +72,8 @@ class DreamVectorEnv(WorldVectorEnv):
             num_envs: How many.
             model: Name of a model that comes with the project, or path of a .safetensors file.
             device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
-            runtime: "auto", "onnx" (onnxruntime, on the CPU) or "torch".
+            runtime: "auto" (PyTorch on a GPU, "native" on the CPU), "native", "onnx" (onnxruntime)
+                or "torch".
             output: "numpy"; or "torch" for tensors, which on a GPU are its own and never wait for
                 it, and otherwise share the arrays' memory.
             autoreset_mode: What a step does with an episode that is over.
@@ -121,7 +122,7 @@ class DreamVectorEnv(WorldVectorEnv):
             "max_ticks": self.frame_skip * self.max_episode_steps,
             "autoreset": Autoreset[mode.name],
         }
-        if output == "torch" and chosen_device(device) != "cpu" and runtime != "onnx":
+        if output == "torch" and runtime in ("auto", "torch") and chosen_device(device) != "cpu":
             self.dream: Any = _dream_on_device(
                 num_envs, model, chosen_device(device), learned, steps, compiled, how
             )

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mirage_env.errors import import_extra
 from mirage_env.rules import RULES_VERSION, Rules
 from mirage_env.whole_file import write_whole
+from mirage_wm.unet_config import UNetConfig
 
 if TYPE_CHECKING:
     from mirage_wm.models import Model
@@ -275,10 +276,8 @@ def load_model(model: str | Path = "v1", device: str = "cpu") -> Model:
     )
 
 
-def architecture(card: Card) -> Any:
+def architecture(card: Card) -> UNetConfig:
     """Return the `UNetConfig` of a card; raise `WeightsError` for one that is not known here."""
-    from mirage_wm.unet import UNetConfig
-
     sizes = dict(card.architecture)
     sizes.pop("kind", None)
     try:

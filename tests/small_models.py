@@ -10,7 +10,7 @@ import torch
 from mirage_wm.diffusion import Diffusion
 from mirage_wm.models import Model, make_model
 from mirage_wm.regression import Regression
-from mirage_wm.unet import UNetConfig
+from mirage_wm.unet_config import UNetConfig
 from mirage_wm.weights import save_weights
 
 SMALL = UNetConfig(widths=(8, 16), blocks=1, embedding=8)

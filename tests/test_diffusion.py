@@ -10,11 +10,12 @@ import pytest
 import torch
 from small_models import lively_diffusion
 
-from mirage_wm.diffusion import SIGMA_DATA, Diffusion, preconditioning
+from mirage_wm.diffusion import Diffusion
 from mirage_wm.noise import frame_noise, stream_keys
+from mirage_wm.preconditioning import SIGMA_DATA, preconditioning
 from mirage_wm.regression import to_context
 from mirage_wm.sampler import SIGMA_MAX, Sampler
-from mirage_wm.unet import UNetConfig
+from mirage_wm.unet_config import UNetConfig
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +29,7 @@ def pictures(n: int) -> torch.Tensor:
 
 
 def test_without_noise_the_change_passes_and_in_noise_the_net_speaks_alone() -> None:
-    c = preconditioning(torch.tensor([1e-6, 1e6], dtype=torch.float64))
+    c = preconditioning(torch.tensor([1e-6, 1e6], dtype=torch.float64), torch.log)
     torch.testing.assert_close(c.c_skip, torch.tensor([1.0, 0.0], dtype=torch.float64))
     assert c.c_out[0] == pytest.approx(1e-6)
     assert c.c_out[1] == pytest.approx(SIGMA_DATA)
@@ -39,7 +40,7 @@ def test_without_noise_the_change_passes_and_in_noise_the_net_speaks_alone() -> 
 def test_what_the_net_sees_and_what_it_is_to_say_have_unit_variance() -> None:
     # The requirements that Eq. 7's factors are derived from (Appendix B.6 of the paper).
     sigma = torch.logspace(-3, 1, 50, dtype=torch.float64)
-    c = preconditioning(sigma)
+    c = preconditioning(sigma, torch.log)
     torch.testing.assert_close(c.c_in**2 * (SIGMA_DATA**2 + sigma**2), torch.ones_like(sigma))
     # The net's target is ((1 - c_skip) y - c_skip sigma n) / c_out.
     variance = ((1 - c.c_skip) ** 2 * SIGMA_DATA**2 + (c.c_skip * sigma) ** 2) / c.c_out**2

@@ -13,7 +13,7 @@ from mirage_wm.evaluation.objects import ship_shown
 from mirage_wm.regression import Regression, to_context, to_pixels
 from mirage_wm.rewards import ENDS, REWARDS, reward_class
 from mirage_wm.simulators import make_simulator
-from mirage_wm.unet import UNetConfig
+from mirage_wm.unet_config import UNetConfig
 
 
 @pytest.fixture(autouse=True)

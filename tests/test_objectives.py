@@ -11,7 +11,7 @@ from mirage_wm.objectives import NOISED, Objective
 from mirage_wm.recorder import Event
 from mirage_wm.regression import Regression
 from mirage_wm.schedule import Stage
-from mirage_wm.unet import UNetConfig
+from mirage_wm.unet_config import UNetConfig
 from mirage_wm.windows import Windows
 
 

@@ -14,7 +14,7 @@ from mirage_wm.models import make_model
 from mirage_wm.parallel import Group
 from mirage_wm.train_config import TrainConfig
 from mirage_wm.trainer import Trainer
-from mirage_wm.unet import UNetConfig
+from mirage_wm.unet_config import UNetConfig
 
 SMALL = (
     "--device cpu --batch 32 --rollout 2 --reach 4 --refresh 2 --validate-films 0 "

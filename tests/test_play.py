@@ -194,7 +194,7 @@ def untrained(tmp_path_factory):
     torch = pytest.importorskip("torch")
     pytest.importorskip("safetensors")
     from mirage_wm.regression import Regression
-    from mirage_wm.unet import UNetConfig
+    from mirage_wm.unet_config import UNetConfig
     from mirage_wm.weights import save_weights
 
     torch.manual_seed(0)

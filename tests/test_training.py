@@ -31,7 +31,7 @@ from mirage_wm.schedule import Budget, Schedule, Stage
 from mirage_wm.train import main, train
 from mirage_wm.train_config import TrainConfig, named_run
 from mirage_wm.trainer import Trainer
-from mirage_wm.unet import UNetConfig
+from mirage_wm.unet_config import UNetConfig
 from mirage_wm.weights import load_model, load_tensors
 from mirage_wm.windows import StoreConfig, Windows
 

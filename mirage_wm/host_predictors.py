@@ -1,0 +1,237 @@
+"""One step of a dream on the CPU, without PyTorch: by the native net, or by onnxruntime.
+
+Both are given the same checked weights. The native net (`mirage_wm/native/`) is compiled with the
+package and three times as fast; onnxruntime has the graph of the net from ``NAME.onnx`` (see
+`mirage_wm.onnx_graph`), which holds no weights: they come from the safetensors file, so there is
+one copy of them and one hash.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mirage_env.errors import import_extra
+from mirage_wm._net import Net
+from mirage_wm.conditions import ACTION_SWITCHES, level_waves
+from mirage_wm.noise import frame_noise
+from mirage_wm.preconditioning import GAIN, preconditioning
+from mirage_wm.predictor import FRAME, SHAPE, Keys, sampler_of
+from mirage_wm.rewards import ENDS, REWARDS
+from mirage_wm.sampler import SIGMA_MAX
+from mirage_wm.weights import WeightsError, architecture, graph_bytes, load_tensors
+
+__all__ = ["HostPredictor", "NativePredictor", "OnnxPredictor"]
+
+Floats = NDArray[Any]
+Outputs = tuple[Floats, Floats, Floats]
+"""A picture, the logits of the reward and that of the ending, for n dreams."""
+
+
+class HostPredictor:
+    """Runs a model on the CPU, from arrays of NumPy to arrays of NumPy; see `Predictor`."""
+
+    context: int
+
+    def __init__(self, model: str | Path, steps: int | None) -> None:
+        """Load the weights.
+
+        Args:
+            model: Name or path (see `mirage_wm.weights`).
+            steps: Evaluations of the net for a frame, of a diffusion model.
+
+        Raises:
+            WeightsError: If the weights cannot be used.
+        """
+        self.card, self._tensors = load_tensors(model)
+        self._sampler, self._keys = sampler_of(self.card, steps), Keys()
+
+    def take(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """See `Predictor.take`."""
+        return frames
+
+    def give(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """See `Predictor.give`."""
+        return frames
+
+    def append(self, seen: NDArray[np.uint8], frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """See `Predictor.append`."""
+        return np.concatenate([seen[:, 1:], frames[:, None]], 1)
+
+    def predict(
+        self,
+        seen: NDArray[np.uint8],
+        actions: NDArray[np.int64],
+        keys: NDArray[np.int64] | None = None,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.bool_]]:
+        """See `Predictor.predict`."""
+        frame, reward, terminated = self.outputs(seen, actions, keys)
+        shown = np.clip(np.rint(frame * 255), 0, 255).astype(np.uint8)
+        return shown, np.array(REWARDS, np.int32)[reward.argmax(1)], terminated > ENDS
+
+    def outputs(
+        self,
+        seen: NDArray[np.uint8],
+        actions: NDArray[np.int64],
+        keys: NDArray[np.int64] | None = None,
+    ) -> Outputs:
+        """Return the next frames float32 [n, 64, 64, 3], and the logits."""
+        if self._sampler is None:
+            return self._regress(seen, actions)
+        n, first = len(seen), []
+
+        def denoise(x: NDArray[Any], sigma: float) -> NDArray[Any]:
+            change, *heads = self._denoise(seen, actions, x.astype(np.float32), sigma)
+            first.append(heads)
+            return change
+
+        keys = self._keys.following(n) if keys is None else keys
+        noise = frame_noise(keys, np.arange(FRAME // 2), np)
+        change = self._sampler.sample(denoise, noise.reshape(n, *SHAPE))
+        frame = seen[:, -1] * np.float32(1 / 255) + change.transpose(0, 2, 3, 1) * np.float32(0.5)
+        return frame, *first[0]
+
+    def _regress(self, seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> Outputs:
+        """Return the next frames of a regression, float32 [n, 64, 64, 3], and the logits."""
+        raise NotImplementedError
+
+    def _denoise(
+        self, seen: NDArray[np.uint8], actions: NDArray[np.int64], x: Floats, sigma: float
+    ) -> Outputs:
+        """Return D(x; sigma) of a diffusion model, float32 [n, 3, 64, 64], and the logits."""
+        raise NotImplementedError
+
+
+class NativePredictor(HostPredictor):
+    """Runs the net that is compiled with the package (`mirage_wm/native/unet.h`)."""
+
+    def __init__(self, model: str | Path, threads: int = 0, steps: int | None = None) -> None:
+        """Load the weights.
+
+        Args:
+            model: Name or path (see `mirage_wm.weights`).
+            threads: To compute with; 0 takes one for each core.
+            steps: Evaluations of the net for a frame, of a diffusion model.
+
+        Raises:
+            WeightsError: If the weights cannot be used.
+        """
+        super().__init__(model, steps)
+        config = architecture(self.card)
+        prefix = "unet."
+        weights = {
+            name.removeprefix(prefix): np.ascontiguousarray(array)
+            for name, array in self._tensors.items()
+            if name.startswith(prefix)
+        }
+        self.context = config.context
+        try:
+            self._net = Net(
+                weights,
+                edge=SHAPE[1],
+                frames=self.context,
+                extra=0 if self._sampler is None else SHAPE[0],
+                widths=config.widths,
+                blocks=config.blocks,
+                embedding=config.embedding,
+                told=len(REWARDS) + 1,
+                num_threads=threads or len(os.sched_getaffinity(0)),
+            )
+        except ValueError as error:
+            raise WeightsError(
+                f"the tensors of {self.card.name} do not fit its architecture: {error}"
+            ) from error
+        self._noise = self._embedded("noise", 0.0) if config.context_noise else np.float32(0)
+
+    def _regress(self, seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> Outputs:
+        change, reward, terminated = self._evaluate(seen, actions, None, self._noise)
+        return seen[:, -1] * np.float32(1 / 255) + change, reward, terminated
+
+    def _denoise(
+        self, seen: NDArray[np.uint8], actions: NDArray[np.int64], x: Floats, sigma: float
+    ) -> Outputs:
+        c = preconditioning(sigma, math.log)
+        shown = x if sigma < SIGMA_MAX else np.zeros_like(x)
+        level = self._noise + self._embedded("level", c.c_noise)
+        raw, reward, terminated = self._evaluate(seen, actions, np.float32(c.c_in) * shown, level)
+        change = raw.transpose(0, 3, 1, 2) * np.float32(c.c_out * GAIN)
+        return np.float32(c.c_skip) * shown + change, reward, terminated
+
+    def _evaluate(
+        self, seen: NDArray[np.uint8], actions: NDArray[np.int64], more: Floats | None, level: Any
+    ) -> Outputs:
+        """Return what the net gives, float32 [n, 64, 64, 3], and the logits."""
+        n = len(seen)
+        pressed = ACTION_SWITCHES[actions].reshape(n, -1)
+        condition = self._perceptron("actions", pressed) + level
+        pictures = np.empty((n, *SHAPE[1:], SHAPE[0]), np.float32)
+        told = np.empty((n, len(REWARDS) + 1), np.float32)
+        seen = np.ascontiguousarray(seen)
+        self._net.run(seen, more, np.ascontiguousarray(condition), pictures, told)
+        return pictures, told[:, :-1], told[:, -1]
+
+    def _embedded(self, name: str, level: float) -> Floats:
+        """Return the condition that says a level of noise, float32 [1, E]."""
+        return self._perceptron(name, level_waves(np.array([level], np.float32)))
+
+    def _perceptron(self, name: str, x: Floats) -> Floats:
+        for layer in ("first", "second"):
+            weight, bias = (self._tensors[f"{name}.{layer}.{part}"] for part in ("weight", "bias"))
+            x = x @ weight.T + bias
+            x = x / (1 + np.exp(-x)) if layer == "first" else x
+        return x
+
+
+class OnnxPredictor(HostPredictor):
+    """Runs the graph of a net in onnxruntime."""
+
+    def __init__(self, model: str | Path, threads: int = 0, steps: int | None = None) -> None:
+        """Load the weights and the graph.
+
+        Args:
+            model: Name or path (see `mirage_wm.weights`).
+            threads: To compute with; 0 takes one for each core.
+            steps: Evaluations of the net for a frame, of a diffusion model.
+
+        Raises:
+            WeightsError: If weights or graph cannot be used.
+            MissingExtraError: Without onnxruntime.
+        """
+        ort = import_extra("onnxruntime", "onnx", "runtime='onnx'")
+        super().__init__(model, steps)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        # Threads look out for the next operation of a frame, and sleep between frames.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        values = [ort.OrtValue.ortvalue_from_numpy(array) for array in self._tensors.values()]
+        options.add_external_initializers(list(self._tensors), values)
+        try:
+            self._session = ort.InferenceSession(
+                graph_bytes(model, self.card), options, providers=["CPUExecutionProvider"]
+            )
+        except WeightsError:
+            raise
+        except Exception as error:  # onnxruntime raises classes of its own for each way to fail
+            raise WeightsError(f"onnxruntime cannot run {self.card.name}: {error}") from error
+        shapes = {part.name: part.shape for part in self._session.get_inputs()}
+        self.context: int = shapes["actions"][1]
+
+    def _regress(self, seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> Outputs:
+        return self._run({"frames": seen, "actions": actions})
+
+    def _denoise(
+        self, seen: NDArray[np.uint8], actions: NDArray[np.int64], x: Floats, sigma: float
+    ) -> Outputs:
+        levels = np.full(len(seen), sigma, np.float32)
+        return self._run({"frames": seen, "actions": actions, "x": x, "sigma": levels})
+
+    def _run(self, given: dict[str, Any]) -> Outputs:
+        picture, reward, terminated = self._session.run(None, given)
+        return picture, reward, terminated

@@ -1,0 +1,136 @@
+// The net of mirage_wm/unet.py for Python, compiled by the host's compiler: mirage_wm._net.
+#include "unet.h"
+
+#include <mutex>
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+#include <unistd.h>
+
+namespace nb = nanobind;
+
+// One set of functions for each set of instructions; the widest that this processor has is taken.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC push_options
+#pragma GCC target("arch=x86-64-v4")
+namespace v4 {
+constexpr int LANES = 16, ROWS = 8, PIECE = 3;
+#include "kernels.h"
+} // namespace v4
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("arch=x86-64-v3")
+namespace v3 {
+constexpr int LANES = 8, ROWS = 4, PIECE = 3;
+#include "kernels.h"
+} // namespace v3
+#pragma GCC pop_options
+#define WIDE
+#endif
+
+namespace plain {
+constexpr int LANES = 4, ROWS = 4, PIECE = 2;
+#include "kernels.h"
+} // namespace plain
+
+const Kernels &kernels(const std::string &set) {
+#ifdef WIDE
+    const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (v4 && (set == "auto" || set == "v4")) return v4::KERNELS;
+    if (v3 && (set == "auto" || set == "v3")) return v3::KERNELS;
+#endif
+    if (set == "auto" || set == "plain") return plain::KERNELS;
+    throw nb::value_error(("this processor has no instructions " + set).c_str());
+}
+
+template <class T, int dimensions>
+using Array = nb::ndarray<T, nb::ndim<dimensions>, nb::c_contig, nb::device::cpu>;
+
+class Net {
+  public:
+    Net(nb::dict weights, int edge, int frames, int extra, const std::vector<int> &widths,
+        int blocks, int embedding, int told, int num_threads, const std::string &instructions)
+        : num_threads_(num_threads),
+          net_(unpacked(weights), {edge, frames, extra, widths, blocks, embedding, told},
+               kernels(instructions)) {}
+
+    ~Net() { disown_threads(); }
+    Net(const Net &) = delete;
+
+    void run(Array<const uint8_t, 5> seen, std::optional<Array<const float, 4>> more,
+             Array<const float, 2> condition, Array<float, 4> pictures, Array<float, 2> told) {
+        const size_t n = seen.shape(0), e = size_t(net_.sizes.edge);
+        const bool fits =
+            seen.shape(1) == size_t(net_.sizes.frames) && seen.shape(2) == e &&
+            seen.shape(3) == e && seen.shape(4) == 3 && bool(more) == (net_.sizes.extra > 0) &&
+            (!more || (more->shape(0) == n && more->shape(1) == size_t(net_.sizes.extra) &&
+                       more->shape(2) == e && more->shape(3) == e)) &&
+            condition.shape(0) == n && condition.shape(1) == size_t(net_.sizes.embedding) &&
+            pictures.shape(0) == n && pictures.shape(1) == e && pictures.shape(2) == e &&
+            pictures.shape(3) == 3 && told.shape(0) == n &&
+            told.shape(1) == size_t(net_.sizes.told);
+        if (!fits) throw nb::value_error("the arrays given to the net differ from it in shape");
+        nb::gil_scoped_release release;
+        const std::lock_guard<std::mutex> lock(mutex_);
+        disown_threads();
+        if (num_threads_ > 1 && !threads_) {
+            threads_ = std::make_unique<Threads>(num_threads_);
+            owner_ = getpid();
+        }
+        while (int(workspaces_.size()) < num_threads_) workspaces_.push_back(net_.workspace());
+        const auto one = [&](int i, Workspace &workspace, const Team &team) {
+            const float *c = condition.data() + i * condition.shape(1);
+            net_(seen.data() + i * seen.shape(1) * e * e * 3,
+                 more ? more->data() + i * more->shape(1) * e * e : nullptr,
+                 {c, c + condition.shape(1)}, pictures.data() + i * e * e * 3,
+                 told.data() + i * told.shape(1), workspace, team);
+        };
+        // A picture to each thread while there are as many, then all threads to each picture.
+        int i = 0;
+        for (; num_threads_ > 1 && i + num_threads_ <= int(n); i += num_threads_)
+            threads_->run(num_threads_, 1, [&](int first, int last) {
+                for (int j = first; j < last; j++) one(i + j, workspaces_[j], {nullptr, 1});
+            });
+        for (; i < int(n); i++) one(i, workspaces_[0], {threads_.get(), num_threads_});
+    }
+
+  private:
+    static Weights unpacked(nb::dict weights) {
+        Weights result;
+        for (auto [name, value] : weights) {
+            const auto array =
+                nb::cast<nb::ndarray<const float, nb::c_contig, nb::device::cpu>>(value);
+            Weights::Array &entry = result.arrays[nb::cast<std::string>(name)];
+            entry.data = array.data();
+            for (size_t d = 0; d < array.ndim(); d++) entry.shape.push_back(int(array.shape(d)));
+        }
+        return result;
+    }
+
+    // After a fork the child has none of the threads; joining them would wait for ever.
+    void disown_threads() {
+        if (threads_ && owner_ != getpid()) (void)threads_.release();
+    }
+
+    int num_threads_;
+    UNet net_;
+    std::vector<Workspace> workspaces_;
+    std::unique_ptr<Threads> threads_;
+    std::mutex mutex_;
+    pid_t owner_ = 0;
+};
+
+NB_MODULE(_net, m) {
+    nb::class_<Net>(m, "Net")
+        .def(nb::init<nb::dict, int, int, int, const std::vector<int> &, int, int, int, int,
+                      const std::string &>(),
+             nb::arg("weights"), nb::arg("edge"), nb::arg("frames"), nb::arg("extra"),
+             nb::arg("widths"), nb::arg("blocks"), nb::arg("embedding"), nb::arg("told"),
+             nb::arg("num_threads"), nb::arg("instructions") = "auto")
+        .def("run", &Net::run, nb::arg("seen"), nb::arg("more").none(), nb::arg("condition"),
+             nb::arg("pictures"), nb::arg("told"));
+}
