@@ -110,7 +110,9 @@ def main() -> None:
     for n in options.batches:
         for model in options.models:
             draws = read_card(model).kind == "diffusion"
-            for steps, runtime in product(options.steps if draws else [None], options.runtimes):
+            steps_of: list[int | None] = options.steps if draws else [None]
+            runtimes: list[str] = options.runtimes
+            for steps, runtime in product(steps_of, runtimes):
                 name = f"dream {model}{f', {steps} evaluations' if draws else ''}, batch {n}"
                 name += f", by {runtime}" if runtime != "auto" else ""
                 work = dreams(n, model, device, runtime, steps, options.compiled)
