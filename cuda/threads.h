@@ -1,4 +1,6 @@
-// A pool of threads that share out the arenas of a step. The threads live as long as the pool.
+// A pool of threads that share out the arenas of a step, or the rows of a picture. The threads live
+// as long as the pool. Whoever calls it waits for the pieces that others have taken, not for
+// threads that have not come yet: on a busy machine it does them all itself.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -30,17 +32,21 @@ class Threads {
             if (n > 0) job(0, n);
             return;
         }
+        const uint32_t pieces = uint32_t((n + grain - 1) / grain);
+        const uint32_t round = round_ + 1;
         {
             std::lock_guard<std::mutex> lock(mutex_);
-            job_ = &job, n_ = n, grain_ = grain, next_ = 0;
-            busy_ = int(workers_.size());
-            round_++;
+            next_ = ~uint64_t(0); // nothing to take, also for one who has just read what there was
+            job_ = &job, n_ = n, grain_ = grain, finished_ = 0, pieces_ = pieces;
+            next_ = uint64_t(round) << 32;
+            round_ = round;
         }
         wake_.notify_all();
-        share(job);
-        if (soon([this] { return busy_ == 0; })) return;
+        share(round);
+        const auto all_done = [&] { return finished_ == pieces; };
+        if (soon(all_done)) return;
         std::unique_lock<std::mutex> lock(mutex_);
-        done_.wait(lock, [this] { return busy_ == 0; });
+        done_.wait(lock, all_done);
     }
 
   private:
@@ -56,26 +62,33 @@ class Threads {
         return true;
     }
 
-    void share(const std::function<void(int, int)> &job) {
-        for (;;) {
-            const int first = next_.fetch_add(grain_);
-            if (first >= n_) return;
-            job(first, first + grain_ < n_ ? first + grain_ : n_);
+    // Takes pieces of a round while there are any. The round is part of what is counted up, so that
+    // one who comes late takes none of a round that he does not know.
+    void share(uint32_t round) {
+        for (uint64_t next = next_;;) {
+            const uint32_t piece = uint32_t(next);
+            if (uint32_t(next >> 32) != round || piece >= pieces_) return;
+            if (!next_.compare_exchange_weak(next, next + 1)) continue;
+            const int first = int(piece) * grain_;
+            (*job_)(first, first + grain_ < n_ ? first + grain_ : n_);
+            if (++finished_ == pieces_) {
+                std::lock_guard<std::mutex> lock(mutex_);
+                done_.notify_one();
+            }
+            next = next_;
         }
     }
 
     void work() {
-        for (uint64_t seen = 0;;) {
+        for (uint32_t seen = 0;;) {
             soon([&] { return stopping_ || round_ != seen; });
-            std::unique_lock<std::mutex> lock(mutex_);
-            wake_.wait(lock, [&] { return stopping_ || round_ != seen; });
-            if (stopping_) return;
-            seen = round_;
-            const std::function<void(int, int)> &job = *job_;
-            lock.unlock();
-            share(job);
-            lock.lock();
-            if (--busy_ == 0) done_.notify_one();
+            {
+                std::unique_lock<std::mutex> lock(mutex_);
+                wake_.wait(lock, [&] { return stopping_ || round_ != seen; });
+                if (stopping_) return;
+                seen = round_;
+            }
+            share(seen);
         }
     }
 
@@ -84,7 +97,7 @@ class Threads {
     std::condition_variable wake_, done_;
     const std::function<void(int, int)> *job_ = nullptr;
     int n_ = 0, grain_ = 1;
-    std::atomic<int> next_{0}, busy_{0};
-    std::atomic<uint64_t> round_{0};
+    std::atomic<uint64_t> next_{0}; // the round, and in it the piece that is taken next
+    std::atomic<uint32_t> round_{0}, pieces_{0}, finished_{0};
     std::atomic<bool> stopping_{false};
 };
