@@ -22,7 +22,7 @@ FREQUENCIES = (np.pi * 2.0 ** np.arange(-2, 6)).astype(np.float32)
 """Of the waves that a level of noise is told by."""
 
 
-def level_waves(level: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return numbers [n] of about -2 to 2 as waves, float32 [n, 16]."""
-    angle = level.astype(np.float32)[:, None] * FREQUENCIES
-    return np.concatenate([np.cos(angle), np.sin(angle)], 1)
+def level_waves(level: float) -> NDArray[np.float32]:
+    """Return a number of about -2 to 2 as waves, float32 [16]."""
+    angle = np.float32(level) * FREQUENCIES
+    return np.concatenate([np.cos(angle), np.sin(angle)])

@@ -108,7 +108,10 @@ class HostPredictor:
 
 
 class NativePredictor(HostPredictor):
-    """Runs the net that is compiled with the package (`mirage_wm/native/unet.h`)."""
+    """Runs the net that is compiled with the package (`mirage_wm/native/unet.h`).
+
+    A dream comes out the same in every bit, however many others and threads there are.
+    """
 
     def __init__(self, model: str | Path, threads: int = 0, steps: int | None = None) -> None:
         """Load the weights.
@@ -167,22 +170,23 @@ class NativePredictor(HostPredictor):
     ) -> Outputs:
         """Return what the net gives, float32 [n, 64, 64, 3], and the logits."""
         n = len(seen)
+        # One by one: a product of matrices would sum up differently for another number of dreams.
         pressed = ACTION_SWITCHES[actions].reshape(n, -1)
-        condition = self._perceptron("actions", pressed) + level
+        condition = np.stack([self._perceptron("actions", row) + level for row in pressed])
         pictures = np.empty((n, *SHAPE[1:], SHAPE[0]), np.float32)
         told = np.empty((n, len(REWARDS) + 1), np.float32)
         seen = np.ascontiguousarray(seen)
-        self._net.run(seen, more, np.ascontiguousarray(condition), pictures, told)
+        self._net.run(seen, more, condition, pictures, told)
         return pictures, told[:, :-1], told[:, -1]
 
     def _embedded(self, name: str, level: float) -> Floats:
-        """Return the condition that says a level of noise, float32 [1, E]."""
-        return self._perceptron(name, level_waves(np.array([level], np.float32)))
+        """Return the condition that says a level of noise, float32 [E]."""
+        return self._perceptron(name, level_waves(level))
 
     def _perceptron(self, name: str, x: Floats) -> Floats:
         for layer in ("first", "second"):
             weight, bias = (self._tensors[f"{name}.{layer}.{part}"] for part in ("weight", "bias"))
-            x = x @ weight.T + bias
+            x = weight @ x + bias
             x = x / (1 + np.exp(-x)) if layer == "first" else x
         return x
 

@@ -53,7 +53,7 @@ def exists(path: str, document: Path) -> bool:
 def test_an_example_of_a_document_runs(document, example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if "mirage_wm" in example:
-        pytest.importorskip("onnxruntime")
+        pytest.importorskip("safetensors")
         from mirage_wm.weights import available
 
         if "v1" not in available():

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("tyro")
-pytest.importorskip("onnxruntime")
+pytest.importorskip("safetensors")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 nbformat = pytest.importorskip("nbformat", reason="notebooks need the extra 'dev'")
-for _module in ("nbclient", "ipykernel", "onnxruntime"):
+for _module in ("nbclient", "ipykernel", "safetensors"):
     pytest.importorskip(_module)
 
 TOUR = Path(__file__).resolve().parent.parent / "examples" / "tour.ipynb"

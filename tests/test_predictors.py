@@ -139,6 +139,20 @@ def test_threads_and_neighbours_change_nothing(
             assert np.array_equal(got, part)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_dream_does_not_depend_on_how_many_others_there_are(
+    models: dict[str, Path], kind: str
+) -> None:
+    predictor = NativePredictor(models[kind], 2)
+    seen, actions, keys = moments(7)
+    together = predictor.outputs(seen, actions, keys)
+    for i in range(7):
+        row = slice(i, i + 1)
+        alone = predictor.outputs(seen[row], actions[row], keys[row])
+        for got, part in zip(alone, together, strict=True):
+            assert np.array_equal(got, part[row])
+
+
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 and later
 def test_a_forked_process_can_go_on_with_a_threaded_net(models: dict[str, Path]) -> None:
     net = small_net(models["regression"], 2)

@@ -37,7 +37,7 @@ def test_what_a_player_sees_does_not_depend_on_the_others(table: Table) -> None:
     for mode in MODES:
         table.ask(mode, start(mode))
         table.play(mode, keys)
-    crowded = Table(fading=DreamLanes(Fading(), 2, workers=3))
+    crowded = Table(fading=DreamLanes(Fading(), 2))
     others = [f"other {i}" for i in range(9)]
     for i, other in enumerate(others):
         crowded.ask(other, start(MODES[i % 3], seed=i, paused=False), Keys(action=i))

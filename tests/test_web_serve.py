@@ -148,7 +148,7 @@ def test_a_server_that_others_reach_says_by_which_name() -> None:
 
 
 def test_every_model_of_the_project_can_be_served_under_its_name() -> None:
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip("safetensors")
     said: list[str] = []
     loaded = load_available("cpu", 1, said.append)
     assert set(loaded) == set(available())
@@ -174,7 +174,7 @@ def test_a_model_is_called_by_the_name_of_its_file() -> None:
 
 
 def test_two_models_of_one_name_are_refused() -> None:
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip("safetensors")
     with pytest.raises(ValueError, match="two models are called 'v1'"):
         load(["v1", "v1"], "cpu", 1)
 

@@ -30,7 +30,7 @@ from mirage_web.protocol import (
 from mirage_web.sitting import MAX_PLANNED
 from mirage_web.timeline import REWIND_STEPS
 from mirage_web.wire import Close, Mode, NoticeCode, State
-from mirage_wm.predictors import OnnxPredictor, Predictor
+from mirage_wm.predictors import NativePredictor, Predictor
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def table() -> Table:
 @pytest.fixture(scope="module")
 def v1() -> Predictor:
     """A real model."""
-    pytest.importorskip("onnxruntime")
-    return OnnxPredictor("v1", threads=1)
+    pytest.importorskip("safetensors")
+    return NativePredictor("v1", threads=2)
 
 
 # Time
@@ -226,7 +226,7 @@ def test_a_recording_of_nothing_is_empty(table: Table) -> None:
 def test_a_dream_by_a_real_model_replays_exactly_however_many_others_dream(
     v1: Predictor, mode: Mode
 ) -> None:
-    table = Table(v1=DreamLanes(v1, workers=2))
+    table = Table(v1=DreamLanes(v1, None))
     table.ask("Ada", start(mode, model="v1"))
     table.play("Ada", actions(10))
     told = recording(table, "Ada")

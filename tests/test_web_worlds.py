@@ -26,7 +26,7 @@ from mirage_web.protocol import (
 )
 from mirage_web.wire import NO_ACTION, Mode, NoticeCode, State
 from mirage_wm.dream import Dream
-from mirage_wm.predictors import OnnxPredictor, Predictor
+from mirage_wm.predictors import NativePredictor, Predictor
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def table() -> Table:
 @pytest.fixture(scope="module")
 def v1() -> Predictor:
     """A real model."""
-    pytest.importorskip("onnxruntime")
-    return OnnxPredictor("v1", threads=1)
+    pytest.importorskip("safetensors")
+    return NativePredictor("v1", threads=1)
 
 
 # The beginning

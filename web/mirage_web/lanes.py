@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -189,21 +188,18 @@ class DreamLanes(Lanes[Dream]):
         predictor: The model.
     """
 
-    def __init__(self, predictor: Predictor, batch: int = 1, workers: int = 1) -> None:
+    def __init__(self, predictor: Predictor, batch: int | None = 1) -> None:
         """Dream with a model.
 
         Args:
             predictor: The model.
-            batch: Evaluate exactly so many at a time, filled up where there are fewer. For another
-                number the sums in a model come out a little differently, and a player's dream would
-                depend on how many others are dreaming.
-            workers: Threads that evaluate, each a batch, side by side.
+            batch: Evaluate exactly so many at a time, filled up where there are fewer: on a GPU the
+                sums in a model come out a little differently for another number, and a player's
+                dream would depend on how many others are dreaming. None evaluates as many as there
+                are, for a predictor to which their number makes no difference.
         """
         super().__init__(predictor.context)
         self.predictor, self._batch = predictor, batch
-        self._map: Callable[..., Iterable[list[Moment]]] = map
-        if workers > 1:
-            self._map = ThreadPoolExecutor(workers, "mirage-dream").map
 
     def begin(self, seed: int) -> list[Moment]:
         """See `Lanes.begin`."""
@@ -213,16 +209,15 @@ class DreamLanes(Lanes[Dream]):
 
     def step(self, moments: Sequence[Moment], actions: Sequence[int]) -> list[Moment]:
         """See `Lanes.step`."""
-        starts = range(0, len(moments), self._batch)
-        parts = [moments[i : i + self._batch] for i in starts]
-        keys = [actions[i : i + self._batch] for i in starts]
-        spread = self._map if len(parts) > 1 else map
-        return [moment for part in spread(self._step_batch, parts, keys) for moment in part]
-
-    def _step_batch(self, moments: Sequence[Moment], actions: Sequence[int]) -> list[Moment]:
-        empty = self._batch - len(moments)
-        filled = [*moments, *[moments[0]] * empty], [*actions, *[0] * empty]
-        return super().step(*filled)[: len(moments)]
+        if self._batch is None:
+            return super().step(moments, actions)
+        following: list[Moment] = []
+        for i in range(0, len(moments), self._batch):
+            part, keys = moments[i : i + self._batch], actions[i : i + self._batch]
+            empty = self._batch - len(part)
+            filled = super().step([*part, *[part[0]] * empty], [*keys, *[0] * empty])
+            following += filled[: len(part)]
+        return following
 
     def pictures(self, moments: Sequence[Moment]) -> Pictures:
         """See `Lanes.pictures`."""

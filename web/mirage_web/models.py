@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,7 +56,7 @@ def load(models: Sequence[str | Path], device: str, threads: int) -> dict[str, D
         if name in loaded:
             raise ValueError(f"two models are called {name!r}: rename the files of one")
         predictor = make_predictor(model, device, threads=threads)
-        loaded[name] = _lanes(predictor, threads)
+        loaded[name] = _lanes(predictor)
     return loaded
 
 
@@ -96,12 +95,9 @@ def _seconds(lanes: DreamLanes, count: int) -> float:
     return min(times)
 
 
-def _lanes(predictor: Predictor, threads: int) -> DreamLanes:
-    """Return the lanes of a model: on a CPU dreams side by side, on a GPU many at a time.
+def _lanes(predictor: Predictor) -> DreamLanes:
+    """Return the lanes of a model: on a CPU all dreams at a time, see `DreamLanes`.
 
-    It is always the same number at a time, see `DreamLanes`; on a CPU more than one would be hardly
-    faster, on a GPU they cost next to nothing.
+    On a GPU it is always the same number, where more cost next to nothing.
     """
-    if isinstance(predictor, TorchPredictor) and predictor.device.type != "cpu":
-        return DreamLanes(predictor, GPU_BATCH)
-    return DreamLanes(predictor, workers=threads or len(os.sched_getaffinity(0)))
+    return DreamLanes(predictor, GPU_BATCH if isinstance(predictor, TorchPredictor) else None)
