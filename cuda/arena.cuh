@@ -42,6 +42,7 @@ constexpr uint8_t TERMINATED = 1, TRUNCATED = 2;
 // The rules that may differ from arena to arena, in the order of TUNABLE in rules.py.
 struct Tuning {
     int32_t thrust, rock_speed, wave_first, cooldown, split_random;
+    int32_t wave; // 0 each rock drawn, 1 a drawn ring, 2 a ring by the ship's heading
 };
 
 // table[size] of a table by the size of a rock, all of it 16 bits wide in one word: lanes differ in

@@ -2,7 +2,26 @@
 #pragma once
 #include "rocks.cuh"
 
+HD Rock place_in_pattern(const Core &core, const Tuning &tuning, int slot, int count, int bearing) {
+    const bool odd = slot % 2;
+    const int from_ship = bearing + slot * 256 / count;
+    const Vector offset =
+        along(int32_t(WAVE_NEAR + (WAVE_FAR - WAVE_NEAR) / 4 * (odd ? 3 : 1)), from_ship);
+    const int32_t speed = int32_t(int64_t(tuning.rock_speed) * (208 + 16 * slot) >> 8);
+    const Vector velocity = along(speed, from_ship + (odd ? 96 : 160));
+    return {core.ship_x + uint32_t(offset.x),
+            core.ship_y + uint32_t(offset.y),
+            velocity.x,
+            velocity.y,
+            3,
+            uint8_t(43 * slot),
+            int8_t(odd ? ROCK_SPIN[3] : -ROCK_SPIN[3])};
+}
+
 HD Rock place(const Core &core, const Tuning &tuning, int slot, int count, int bearing) {
+    if (tuning.wave != 0 && core.wave > 1) {
+        return place_in_pattern(core, tuning, slot, count, bearing);
+    }
     const int from_ship =
         bearing + slot * 256 / count + int(below(draw(core, Site::ROCK_BEARING, slot), 32));
     const int32_t distance =
@@ -27,7 +46,9 @@ HD void announce(typename Lanes::Objects &objects, Core &core, const Tuning &tun
     core.wave++;
     const uint32_t wanted = uint32_t(tuning.wave_first) + core.wave - 1;
     const int count = wanted < uint32_t(WAVE_MOST) ? int(wanted) : WAVE_MOST;
-    const int bearing = int(below(draw(core, Site::WAVE_BEARING, 0), 256));
+    const int bearing = tuning.wave == 2 && core.wave > 1
+                            ? 4 * core.ship_heading + 128 / count
+                            : int(below(draw(core, Site::WAVE_BEARING, 0), 256));
     lanes.rocks([&](int i) {
         if (i < count) put_rock(objects, i, place(core, tuning, i, count, bearing));
     });

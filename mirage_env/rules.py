@@ -42,8 +42,11 @@ UNIT = 2**26
 ROCK_SLOTS = 24
 BULLET_SLOTS = 8
 
-TUNABLE = ("thrust", "rock_speed", "wave_first", "cooldown", "split")
+TUNABLE = ("thrust", "rock_speed", "wave_first", "cooldown", "split", "wave")
 """The fields of `Rules` that may differ from arena to arena."""
+
+WAVES = ("random", "ring", "ship")
+"""The kinds of `Rules.wave`, by their number in `struct Tuning`."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,10 @@ class Rules:
     """Ticks from one shot to the next (1 to 60)."""
     split: Literal["bullet", "random"] = "bullet"
     """Where fragments go: across the path of the bullet, or in a direction drawn at random."""
+    wave: Literal["random", "ring", "ship"] = "random"
+    """Where the waves after the first appear: each rock at a place and with a course drawn at
+    random; in a fixed pattern around the ship, turned by an angle drawn at random; or in that
+    pattern, turned so that the ship points into a gap of it."""
 
     # The ship.
     ticks_per_second: int = 30
@@ -129,6 +136,8 @@ class Rules:
         _in_range("cooldown", self.cooldown, 1, 60, whole=True)
         if self.split not in ("bullet", "random"):
             raise ValueError(f"Rules.split must be 'bullet' or 'random', got {self.split!r}")
+        if self.wave not in WAVES:
+            raise ValueError(f"Rules.wave must be 'random', 'ring' or 'ship', got {self.wave!r}")
 
     def replace(self, **changes: Any) -> Rules:
         """Return a copy with some fields changed (as `dataclasses.replace`)."""
@@ -142,7 +151,7 @@ def _in_range(name: str, value: Any, low: float, high: float, whole: bool = Fals
         raise ValueError(f"Rules.{name} must be {kind} from {low} to {high}, got {value!r}")
 
 
-def tuning(rules: Rules) -> tuple[int, int, int, int, int]:
+def tuning(rules: Rules) -> tuple[int, int, int, int, int, int]:
     """Return the tunable part of `rules` as integers, in the order of `TUNABLE` (`struct Tuning`).
 
     Raises:
@@ -162,6 +171,7 @@ def tuning(rules: Rules) -> tuple[int, int, int, int, int]:
         int(rules.wave_first),
         int(rules.cooldown),
         int(rules.split == "random"),
+        WAVES.index(rules.wave),
     )
 
 

@@ -52,7 +52,7 @@ class SimulatorConfig:
     """How a simulator steps.
 
     Attributes:
-        tuning: int32 [num_envs, 5], the integers of `mirage_env.rules.tuning` for each arena.
+        tuning: int32 [num_envs, 6], the integers of `mirage_env.rules.tuning` for each arena.
         frame_skip: Ticks in a step.
         max_ticks: Ticks after which an episode is truncated.
         autoreset: What a step does with an arena that has ended.

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from mirage_env.rules import Rules
 from mirage_wm.diffusion import P_MEAN, P_STD, Diffusion
 from mirage_wm.frame_model import CONTEXT_NOISE, Errors, to_context
 from mirage_wm.parallel import Group
@@ -95,7 +96,7 @@ class Objective:
         *,
         compiled: Literal["off", "on", "graphs"] = "off",
         unroll: int = 4,
-        random_splits: bool = False,
+        rules: Rules | None = None,
         group: Group | None = None,
     ) -> None:
         """Prepare the losses.
@@ -106,14 +107,18 @@ class Objective:
             compiled: Whether to compile it, once for each shape of a batch, and to record CUDA
                 graphs of that.
             unroll: See the attribute.
-            random_splits: Whether rocks split at random, so that a split is a surprise too.
+            rules: Of the game that is learned: they say what comes as a surprise. None for the
+                standard ones.
             group: The processes that share each batch; none by default.
         """
         self.model, self.generator, self._group = model, generator, group or Group()
         self.draws = isinstance(model, Diffusion)
         self.unroll = 1 if self.draws else unroll
-        self.surprises = int(Event.WAVE | Event.BEGIN)
-        if random_splits:
+        rules = rules or Rules()
+        self.surprises = int(Event.BEGIN)
+        if rules.wave != "ship":
+            self.surprises |= int(Event.WAVE)
+        if rules.split == "random":
             self.surprises |= int(Event.LARGE | Event.MEDIUM)
 
         def compile(function: Any) -> Any:

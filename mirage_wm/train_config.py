@@ -24,6 +24,7 @@ class TrainConfig:
         name: Of the model, and of the files of its weights.
         kind: "regression" (v1) or "diffusion" (v2).
         split: Where the fragments of a rock go in the game that is learned (`Rules.split`).
+        wave: Where its waves appear (`Rules.wave`).
         resume: Go on from the checkpoint in `out`, if there is one.
         start: Begin with the weights of this model (a name or a .safetensors file), not with random
             ones.
@@ -54,6 +55,7 @@ class TrainConfig:
     name: str = "v1"
     kind: Literal["regression", "diffusion"] = "regression"
     split: Literal["bullet", "random"] = "bullet"
+    wave: Literal["random", "ring", "ship"] = "random"
     resume: bool = False
     start: str | None = None
     seed: int = 0
@@ -97,12 +99,13 @@ class TrainConfig:
     @property
     def rules(self) -> Rules:
         """The rules of the game that is learned."""
-        return Rules(split=self.split)
+        return Rules(split=self.split, wave=self.wave)
 
     @property
     def unusual_rules(self) -> dict[str, Any]:
         """The fields of `rules` that are not the standard ones."""
-        return {"split": self.split} if self.split != Rules().split else {}
+        own = {"split": self.split, "wave": self.wave}
+        return {name: value for name, value in own.items() if value != getattr(Rules(), name)}
 
 
 RUNS = {

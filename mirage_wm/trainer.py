@@ -85,7 +85,7 @@ class Trainer:
             torch.Generator(self.device).manual_seed(config.seed),
             compiled=self._compiled(),
             unroll=config.rollout,
-            random_splits=config.split == "random",
+            rules=config.rules,
             group=self.group,
         )
         recorder = Recorder(
@@ -229,7 +229,7 @@ class Trainer:
         net = {
             k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.config.net).items()
         }
-        return {"kind": self.config.kind, "split": self.config.split, **net}
+        return {"kind": self.config.kind, **self.config.unusual_rules, **net}
 
     def _load(self, state: dict[str, Any]) -> None:
         if state.get("made") != self._made():

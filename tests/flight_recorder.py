@@ -21,7 +21,7 @@ from simulators import make_simulator
 from mirage_env.arena import TRUNCATED
 from mirage_env.oracle.hash import state_hash
 from mirage_env.replay import Replay
-from mirage_env.rules import UNIT, Rules, fixed
+from mirage_env.rules import UNIT, WAVES, Rules, fixed
 from mirage_env.simulator import Simulator
 
 __all__ = ["FAILURES", "FlightRecorder", "pytest_runtest_makereport"]
@@ -141,13 +141,14 @@ class FlightRecorder:
 
 
 def _rules(tuning: NDArray[np.int32]) -> Rules:
-    thrust, rock_speed, wave_first, cooldown, split = tuning.tolist()
+    thrust, rock_speed, wave_first, cooldown, split, wave = tuning.tolist()
     return Rules(
         thrust=_units(thrust),
         rock_speed=_units(rock_speed),
         wave_first=wave_first,
         cooldown=cooldown,
         split="random" if split else "bullet",
+        wave=WAVES[wave],
     )
 
 

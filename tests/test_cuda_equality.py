@@ -48,7 +48,7 @@ def same(native: Any, world: Any, step: int) -> None:
     ("autoreset", "steps", "max_ticks", "rules"),
     [
         (Autoreset.NEXT_STEP, 10_000, 4500, Rules()),
-        (Autoreset.SAME_STEP, 2_000, 700, Rules(split="random", wave_first=6)),
+        (Autoreset.SAME_STEP, 2_000, 700, Rules(split="random", wave="ship", wave_first=6)),
         (Autoreset.DISABLED, 1_000, 900, Rules(rock_speed=1.5, cooldown=1, thrust=0.25)),
     ],
 )

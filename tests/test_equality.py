@@ -17,11 +17,12 @@ from mirage_env.simulator import Autoreset, Simulator, SimulatorConfig
 
 OUTPUTS = ("arenas", "reward", "terminated", "truncated", "begun")
 
-# Rules that differ from arena to arena: both kinds of fragments, waves of every size, few shots and
-# many.
+# Rules that differ from arena to arena: both kinds of fragments, waves of every kind and size, few
+# shots and many.
 VARIED = [
     Rules(
         split=("bullet", "random")[i % 2],
+        wave=("random", "ring", "ship", "random", "ship")[i % 5],
         wave_first=1 + i % 6,
         rock_speed=0.2 + 0.05 * (i % 8),
         cooldown=(8, 3, 1, 12)[i // 2 % 4],

@@ -155,6 +155,7 @@ def test_any_state_is_refused_or_played_alike_by_both_backends(
     wave_first=st.integers(1, 6),
     cooldown=st.integers(1, 60),
     split=st.sampled_from(["bullet", "random"]),
+    wave=st.sampled_from(["random", "ring", "ship"]),
     frame_skip=st.integers(1, 6),
     frame_stack=st.integers(1, 4),
     obs_type=st.sampled_from(["rgb", "state"]),

@@ -6,6 +6,7 @@ import pytest
 import torch
 from small_models import lively_diffusion, lively_model
 
+from mirage_env.rules import Rules
 from mirage_wm.frame_model import CONTEXT_NOISE, Errors, to_context
 from mirage_wm.objectives import NOISED, Objective
 from mirage_wm.recorder import Event
@@ -76,14 +77,24 @@ def test_dreams_learn_nothing_after_what_could_not_be_foretold(
     assert bool(dreams.gate.all()) is learns
 
 
-def test_a_split_is_a_surprise_where_rocks_split_at_random() -> None:
-    for random_splits in (False, True):
-        films = flat_windows(2, 2)
-        films.events[0, 0] = int(Event.LARGE)
-        objective = Objective(Constant(), generator(), unroll=1, random_splits=random_splits)
-        dreams = objective.begin(films, 0)
-        objective.along(dreams, flat_windows(2, 1))
-        assert dreams.gate.tolist() == [0.0 if random_splits else 1.0, 1.0]
+@pytest.mark.parametrize(
+    ("event", "rules", "gate"),
+    [
+        (Event.LARGE, Rules(), 1.0),
+        (Event.MEDIUM, Rules(split="random"), 0.0),
+        (Event.WAVE, Rules(), 0.0),
+        (Event.WAVE, Rules(wave="ring"), 0.0),
+        (Event.WAVE, Rules(wave="ship"), 1.0),
+        (Event.BEGIN, Rules(wave="ship"), 0.0),
+    ],
+)
+def test_what_the_rules_draw_is_a_surprise(event: Event, rules: Rules, gate: float) -> None:
+    films = flat_windows(2, 2)
+    films.events[0, 0] = int(event)
+    objective = Objective(Constant(), generator(), unroll=1, rules=rules)
+    dreams = objective.begin(films, 0)
+    objective.along(dreams, flat_windows(2, 1))
+    assert dreams.gate.tolist() == [gate, 1.0]
 
 
 def test_dreams_see_their_own_frames_and_the_films_keys() -> None:

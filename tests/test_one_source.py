@@ -93,6 +93,7 @@ def test_nvcc_compiles_the_kernels(target, tmp_path):
         ({"wave_first": 2.0}, "Rules.wave_first must be a whole number"),
         ({"cooldown": True}, "Rules.cooldown must be a whole number"),
         ({"split": "bulet"}, "Rules.split must be 'bullet' or 'random', got 'bulet'"),
+        ({"wave": "shop"}, "Rules.wave must be 'random', 'ring' or 'ship', got 'shop'"),
     ],
 )
 def test_rules_out_of_range_are_refused(change, message):

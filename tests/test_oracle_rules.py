@@ -412,6 +412,56 @@ def test_wave_stands_around_the_ship_at_the_right_distance_and_speed():
         assert all(1 / 3 - 1 / 8 - 0.01 < turn < 1 / 3 + 1 / 8 + 0.01 for turn in apart)
 
 
+def pattern(kind: int, seed: int, heading: int, number: int) -> list[tuple[int, ...]]:
+    """Return the rocks of a wave as they lie around the ship: offsets, velocities, the rest."""
+    arena = Arena(seed=seed, ship=Ship(at(50), at(20), heading=heading, lives=3), wave=number - 1)
+    announce(arena, TUNING._replace(wave=kind))
+    ship, rocks = arena.ship, [r for r in arena.rocks if r.size]
+    return [
+        (gap(r.x, ship.x), gap(r.y, ship.y), r.vx, r.vy, r.size, r.angle, r.spin) for r in rocks
+    ]
+
+
+def turns(rocks: list[tuple[int, ...]]) -> list[float]:
+    return [math.atan2(-dy, dx) / (2 * math.pi) % 1 for dx, dy, *_ in rocks]
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 7])
+def test_a_wave_by_the_ship_draws_nothing_and_leaves_a_gap_before_its_nose(number):
+    for heading in range(64):
+        rocks = pattern(2, 1, heading, number)
+        assert rocks == pattern(2, 99, heading, number)
+        half = 1 / len(rocks) / 2
+        ahead = [(turn - heading / 64) % 1 for turn in turns(rocks)]
+        assert min(ahead) == pytest.approx(half, abs=0.01)
+        assert max(ahead) == pytest.approx(1 - half, abs=0.01)
+        for dx, dy, vx, vy, size, *_ in rocks:
+            assert 18 <= math.hypot(dx, dy) / UNIT <= 28
+            assert 0.75 * 0.3 <= math.hypot(vx, vy) / UNIT <= 1.25 * 0.3
+            assert size == LARGE
+            assert dx * vx + dy * vy < 0, "it comes nearer at first"
+    assert pattern(2, 1, 0, number) != pattern(2, 1, 1, number)
+
+
+def test_a_ring_is_the_same_pattern_turned_by_a_drawn_angle():
+    rings = [pattern(1, seed, 0, 3) for seed in range(40)]
+    assert pattern(1, 5, 30, 3) == rings[5], "the ship's heading has no part in it"
+    assert len({ring[0][:2] for ring in rings}) > 30
+    for ring in rings:
+        first = turns(ring)[0]
+        assert [(t - first) % 1 for t in turns(ring)[1:]] == pytest.approx(
+            [0.2, 0.4, 0.6, 0.8], abs=0.01
+        )
+        assert [r[4:] for r in ring] == [r[4:] for r in rings[0]]
+
+
+@pytest.mark.parametrize("kind", [1, 2])
+def test_the_first_wave_is_drawn_by_whatever_rule(kind):
+    for seed in range(5):
+        assert pattern(kind, seed, 3, 1) == pattern(0, seed, 3, 1)
+        assert pattern(kind, seed, 3, 2) != pattern(0, seed, 3, 2)
+
+
 def test_episode_begins_anew_but_for_seed_and_episode():
     arena = scene(rock(1, 1), bullet(2, 2))
     arena.seed, arena.episode, arena.ended, arena.score, arena.tick = 7, 3, 1, 99, 500

@@ -18,6 +18,7 @@ class Tuning(NamedTuple):
     wave_first: int
     cooldown: int
     split_random: int
+    wave: int
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Waves of rocks around the ship: the only place of the game, bar its opening, that is random."""
+"""Waves of rocks around the ship: by default the only part of the game that is random."""
 
 from __future__ import annotations
 
@@ -8,13 +8,34 @@ from mirage_env.oracle.state import Arena, Rock, Tuning
 from mirage_env.oracle.torus import along
 from mirage_env.rules import constants
 
-__all__ = ["announce", "place"]
+__all__ = ["announce", "place", "place_in_pattern"]
 
 C = constants()
 
 
+def place_in_pattern(arena: Arena, slot: int, count: int, bearing: int, tuning: Tuning) -> Rock:
+    """Return one rock of a wave in which nothing is drawn: near or far, and past the ship."""
+    odd = slot % 2
+    bearing = (bearing + (slot * 256) // count) % 256
+    distance = C.WAVE_NEAR + (C.WAVE_FAR - C.WAVE_NEAR) // 4 * (3 if odd else 1)
+    dx, dy = along(distance, bearing)
+    speed = (tuning.rock_speed * (208 + 16 * slot)) >> 8
+    vx, vy = along(speed, (bearing + (96 if odd else 160)) % 256)
+    return Rock(
+        x=u32(arena.ship.x + dx),
+        y=u32(arena.ship.y + dy),
+        vx=vx,
+        vy=vy,
+        size=3,
+        angle=(43 * slot) % 256,
+        spin=C.ROCK_SPIN[3] if odd else -C.ROCK_SPIN[3],
+    )
+
+
 def place(arena: Arena, slot: int, count: int, bearing: int, tuning: Tuning) -> Rock:
     """Return one rock of a wave of `count`, which stand around the ship at about equal angles."""
+    if tuning.wave and arena.wave > 1:
+        return place_in_pattern(arena, slot, count, bearing, tuning)
     jitter = below(draw(arena, Site.ROCK_BEARING, slot), 32)
     bearing = (bearing + (slot * 256) // count + jitter) % 256
     distance = C.WAVE_NEAR + below(draw(arena, Site.ROCK_DISTANCE, slot), C.WAVE_FAR - C.WAVE_NEAR)
@@ -38,6 +59,8 @@ def announce(arena: Arena, tuning: Tuning) -> None:
     arena.wave = u32(arena.wave + 1)
     count = min(tuning.wave_first + arena.wave - 1, C.WAVE_MOST)
     bearing = below(draw(arena, Site.WAVE_BEARING, 0), 256)
+    if tuning.wave == 2 and arena.wave > 1:
+        bearing = 4 * arena.ship.heading + 128 // count
     for slot in range(count):
         arena.rocks[slot] = place(arena, slot, count, bearing, tuning)
     arena.wave_timer = C.WAVE_TICKS
