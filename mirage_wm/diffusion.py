@@ -33,7 +33,7 @@ from mirage_wm.frame_model import (
 )
 from mirage_wm.rewards import REWARDS
 from mirage_wm.sampler import SIGMA_MAX, Sampler
-from mirage_wm.unet import ActionEmbedding, LevelEmbedding, UNet, UNetConfig
+from mirage_wm.unet import ActionEmbedding, LevelEmbedding, UNet, UNetConfig, change
 
 __all__ = ["P_MEAN", "P_STD", "SIGMA_DATA", "Denoised", "Diffusion", "preconditioning"]
 
@@ -106,7 +106,7 @@ class Diffusion(FrameModel):
         self.level = LevelEmbedding(config.embedding)
         if config.context_noise:
             self.noise = LevelEmbedding(config.embedding)
-        self.unet = UNet(config, 3 * config.context + 3, 3, len(REWARDS) + 1)
+        self.unet = UNet(config, 3 * config.context + 3, config.changes, len(REWARDS) + 1)
         expect_nothing(self.unet)
 
     def forward(
@@ -138,8 +138,9 @@ class Diffusion(FrameModel):
         )
         x = torch.where(sigma[:, None, None, None] < SIGMA_MAX, x, 0.0)
         raw, summary = self.unet(torch.cat([context, c_in * x], 1), condition)
-        change = c_skip * x + c_out * (GAIN * raw.float())  # D(x; sigma) (Eq. 7)
-        return Denoised(change, summary[:, :-1], summary[:, -1])
+        raw = change(raw.float(), context[:, -3:])
+        denoised = c_skip * x + c_out * (GAIN * raw)  # D(x; sigma) (Eq. 7)
+        return Denoised(denoised, summary[:, :-1], summary[:, -1])
 
     def errors(
         self,

@@ -26,7 +26,7 @@ class TrainConfig:
         split: Where the fragments of a rock go in the game that is learned (`Rules.split`).
         resume: Go on from the checkpoint in `out`, if there is one.
         start: Begin with the weights of this model (a name or a .safetensors file), not with random
-            ones.
+            ones. It may be one without kernels (`UNetConfig.kernels`): these begin as nothing.
         seed: Of the weights, of the play (below 2**62) and of the draws.
         device: "cuda", "cpu", or "auto": the GPU if there is one.
         compile: Compile the model: 20 to 40 s for each of two graphs, three times the speed.
@@ -37,7 +37,9 @@ class TrainConfig:
         rollout: Frames of a dream that one gradient goes through (v1).
         reach: Frames of a dream in training, before it begins anew.
         ema: Decay of the averaged weights, the ones that are kept.
-        weight_decay: Of AdamW.
+        optimizer: "adamw", or "muon" for the convolutions but the first and the last
+            (`mirage_wm.muon`).
+        weight_decay: Of the optimizer, a share of the learning rate.
         clip: Largest norm of the gradient.
         refresh: Steps between two new chunks of play.
         validate_seconds: Time between two measurements on held-out play.
@@ -64,6 +66,7 @@ class TrainConfig:
     rollout: int = 4
     reach: int = 12
     ema: float = 0.999
+    optimizer: Literal["adamw", "muon"] = "adamw"
     weight_decay: float = 0.01
     clip: float = 0.5
     refresh: int = 48
