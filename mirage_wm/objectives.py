@@ -190,7 +190,7 @@ class Objective:
 
         Noise is removed by the squared error in every stage. The sampler takes D(x; sigma) for the
         mean of what may have been there, which only the squared error leads to; and its logarithm
-        would pass over the frames whose error is large, those that chance decides.
+        makes little of frames whose error is large, those that chance decides.
         """
         pixels = frame_loss(stage, errors.pixels)
         if self.draws:

@@ -66,7 +66,7 @@ class TrainConfig:
     rollout: int = 4
     reach: int = 12
     ema: float = 0.999
-    optimizer: Literal["adamw", "muon"] = "adamw"
+    optimizer: Literal["adamw", "muon"] = "muon"
     weight_decay: float = 0.01
     clip: float = 0.5
     refresh: int = 48
@@ -76,7 +76,7 @@ class TrainConfig:
     tensorboard: bool = False
     budget: Budget = field(default_factory=Budget)
     schedule: Schedule = field(default_factory=Schedule)
-    net: UNetConfig = field(default_factory=lambda: UNetConfig(context_noise=True))
+    net: UNetConfig = field(default_factory=lambda: UNetConfig(context_noise=True, kernels=True))
     data: StoreConfig = field(default_factory=StoreConfig)
 
     def __post_init__(self) -> None:
@@ -108,13 +108,17 @@ class TrainConfig:
         return {"split": self.split} if self.split != Rules().split else {}
 
 
+V1 = TrainConfig()
+# A wave is what v2 is there to draw.
+V2 = replace(V1, kind="diffusion", data=StoreConfig(waves=30.0))
 RUNS = {
-    "v1": TrainConfig(),
-    "v2": TrainConfig(out=Path("runs/v2"), name="v2", kind="diffusion"),
-    "v1-random": TrainConfig(out=Path("runs/v1-random"), name="v1-random", split="random"),
-    "v2-random": TrainConfig(
-        out=Path("runs/v2-random"), name="v2-random", kind="diffusion", split="random"
-    ),
+    name: replace(run, out=Path("runs") / name, name=name, split=split)
+    for name, run, split in (
+        ("v1", V1, "bullet"),
+        ("v2", V2, "bullet"),
+        ("v1-random", V1, "random"),
+        ("v2-random", V2, "random"),
+    )
 }
 """The models of the project, each by the run that makes it."""
 
@@ -126,11 +130,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch": 128,
         "refresh": 48,
         "validate_films": 64,
-        "data": StoreConfig(arenas=256, steps=64, chunks=4, table=8192),
+        "data": {"arenas": 256, "chunks": 4, "table": 8192},
     },
 }
-"""Changes of a run for machines with less: "4gb" needs at most 4 GB of a GPU's memory and no
-compiler."""
+"""Changes of a run, and of its data, for machines with less: "4gb" needs at most 4 GB of a GPU's
+memory and no compiler."""
 
 
 def named_run(name: str, preset: str = "full") -> TrainConfig:
@@ -138,4 +142,6 @@ def named_run(name: str, preset: str = "full") -> TrainConfig:
     for kind, value, known in (("run", name, RUNS), ("preset", preset, PRESETS)):
         if value not in known:
             raise ValueError(f"the {kind} must be one of {', '.join(known)}, got {value!r}")
-    return replace(RUNS[name], **PRESETS[preset])
+    run, changes = RUNS[name], dict(PRESETS[preset])
+    data = replace(run.data, **changes.pop("data", {}))
+    return replace(run, data=data, **changes)
