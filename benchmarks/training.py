@@ -100,6 +100,7 @@ def main() -> None:
     parser.add_argument("--compile", choices=["auto", "on", "graphs", "off"], default=None)
     parser.add_argument("--play", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument("--batch", type=int)
+    parser.add_argument("--widths", type=int, nargs="+", help="channels of the net's levels")
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--save", action="store_true", help="write the figures to results/")
     options = parser.parse_args()
@@ -111,6 +112,7 @@ def main() -> None:
         compile=options.compile or config.compile,
         budget=Budget(total_steps=10**6),
         refresh=10**9,
+        net=replace(config.net, widths=tuple(options.widths or config.net.widths)),
         data=replace(config.data, chunks=2, burn_in=200, play=options.play),
     )
     trainer = Trainer(config)

@@ -143,6 +143,7 @@ class NativePredictor(HostPredictor):
                 blocks=config.blocks,
                 embedding=config.embedding,
                 told=len(REWARDS) + 1,
+                kernels=config.kernels,
                 num_threads=threads or len(os.sched_getaffinity(0)),
             )
         except ValueError as error:

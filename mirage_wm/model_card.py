@@ -26,7 +26,7 @@ ends. $kind
 
 - **Net**: U-Net on a torus, $parameters parameters, levels of $widths channels, $blocks residual
   blocks a level and way, circular padding throughout, FiLM on $condition. Rewards and endings
-  are read off the lowest level.
+  are read off the lowest level.$moves
 - **Rules**: $rules. It knows no others.
 - **File**: fp16 safetensors, rules version $rules_version, SHA-256
   `$sha256`.
@@ -38,7 +38,7 @@ TRAINING = Template("""\
   idling; `mirage_wm/behaviours.py`), a share of the episodes begins at a later wave with fewer
   lives, and rare events are drawn more often (`mirage_wm/windows.py`).
 - **Recipe**: $steps steps of $batch windows on $device. $mse mean squared error, $log its
-  logarithm, $rollouts dreams along films$reach$through. AdamW, learning rate
+  logarithm, $rollouts dreams along films$reach$through. $optimizer, learning rate
   $peak, in the dreams $rollout_peak; averaged weights (decay $ema).
 """)
 
@@ -47,6 +47,10 @@ KINDS = {
     "diffusion": f"It is a diffusion model: it draws a frame in {Sampler().steps} evaluations of "
     "its net.",
 }
+
+MOVES = " The last frame is moved by a kernel of 3x3 for each pixel."
+
+OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon (AdamW for what is no inner convolution)"}
 
 CHANCE = {
     "regression": """\
@@ -112,6 +116,7 @@ def page(card: Card) -> str:
         parameters=f"{card.parameters:,}",
         widths=", ".join(map(str, card.architecture["widths"])),
         blocks=card.architecture["blocks"],
+        moves=MOVES if card.architecture.get("kernels") else "",
         rules_version=card.rules_version,
         sha256=card.sha256,
     )
@@ -137,6 +142,7 @@ def _training(training: dict[str, Any], kind: str) -> str:
         peak=f"{schedule['peak']:g}",
         rollout_peak=f"{schedule['rollout_peak']:g}",
         ema=config["ema"],
+        optimizer=OPTIMIZERS[config.get("optimizer", "adamw")],
     )
 
 

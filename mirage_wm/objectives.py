@@ -135,8 +135,7 @@ class Objective:
         seen = to_context(windows.frames[:, : windows.actions.shape[1]])
         told = self._soil(seen)
         errors = self._frame(seen, told, windows)
-        loss = frame_loss(stage, errors.pixels) + HEADS * errors.heads
-        return Loss(loss.mean(), self._watched(errors.pixels))
+        return Loss(self._losses(stage, errors).mean(), self._watched(errors.pixels))
 
     def begin(self, films: Windows, number: int) -> Dreams:
         """Begin dreams along films of several frames.
@@ -160,15 +159,14 @@ class Objective:
         both = Windows(*(torch.cat(pair) for pair in zip(_at(dreams), windows, strict=True)))
         seen = torch.cat([dreams.seen, fresh])
         errors = self._frame(seen, torch.cat([torch.zeros_like(told), told]), both, parts=2)
-        loss = frame_loss(Stage.LOG_MSE, errors.pixels) + HEADS * errors.heads
+        loss = self._losses(Stage.LOG_MSE, errors)
         total, single = loss[:n] * dreams.gate, loss[n:].mean()
         watched = self._watched(errors.pixels[n:])
         self._advance(dreams, errors.frame[:n])
         frames = 1
         while frames < self.unroll and not dreams.over:
             errors = self._frame(dreams.seen, torch.zeros_like(told), _at(dreams))
-            loss = frame_loss(Stage.LOG_MSE, errors.pixels) + HEADS * errors.heads
-            total = total + loss * dreams.gate
+            total = total + self._losses(Stage.LOG_MSE, errors) * dreams.gate
             self._advance(dreams, errors.frame)
             frames += 1
         dreams.seen = dreams.seen.detach()
@@ -191,6 +189,19 @@ class Objective:
         sigma = (P_MEAN + P_STD * self._normal(seen.shape[:1], seen, parts)).exp()
         sigma[0::2] = SIGMA_MAX
         return self._errors(*given, noise, sigma.clamp(max=SIGMA_MAX))
+
+    def _losses(self, stage: Stage, errors: Errors) -> Tensor:
+        """Return the loss of each window, float [B].
+
+        Noise is removed by the squared error in every stage. The sampler takes D(x; sigma) for the
+        mean of what may have been there, which only the squared error leads to; and its logarithm
+        makes little of frames whose error is large, those that chance decides.
+        """
+        pixels = frame_loss(stage, errors.pixels)
+        if self.draws:
+            noisy = torch.arange(len(pixels), device=pixels.device) % 2 == 1
+            pixels = torch.where(noisy, frame_loss(Stage.MSE, errors.pixels), pixels)
+        return pixels + HEADS * errors.heads
 
     def _advance(self, dreams: Dreams, expected: Tensor) -> None:
         """Let each dream see its own next frame, rounded as in a dream."""

@@ -18,7 +18,7 @@ from mirage_wm.frame_model import (
     to_pixels,
 )
 from mirage_wm.rewards import REWARDS
-from mirage_wm.unet import ActionEmbedding, LevelEmbedding, UNet
+from mirage_wm.unet import ActionEmbedding, LevelEmbedding, UNet, change
 from mirage_wm.unet_config import UNetConfig
 
 __all__ = ["Prediction", "Regression", "to_context", "to_pixels"]
@@ -41,7 +41,7 @@ class Regression(FrameModel):
         self.actions = ActionEmbedding(config.context, config.embedding)
         if config.context_noise:
             self.noise = LevelEmbedding(config.embedding)
-        self.unet = UNet(config, 3 * config.context, 3, len(REWARDS) + 1)
+        self.unet = UNet(config, 3 * config.context, config.changes, len(REWARDS) + 1)
         expect_nothing(self.unet)
 
     def forward(self, context: Tensor, actions: Tensor, told: Tensor | None = None) -> Prediction:
@@ -57,8 +57,9 @@ class Regression(FrameModel):
         if self.config.context_noise:
             told = context.new_zeros(context.shape[0]) if told is None else told
             condition = condition + self.noise(told / CONTEXT_NOISE)
-        change, summary = self.unet(context, condition)
-        return Prediction(context[:, -3:] + change, summary[:, :-1], summary[:, -1])
+        raw, summary = self.unet(context, condition)
+        last = context[:, -3:]
+        return Prediction(last + change(raw, last), summary[:, :-1], summary[:, -1])
 
     def errors(
         self,

@@ -27,7 +27,7 @@ class TrainConfig:
         wave: Where its waves appear (`Rules.wave`).
         resume: Go on from the checkpoint in `out`, if there is one.
         start: Begin with the weights of this model (a name or a .safetensors file), not with random
-            ones.
+            ones. It may be one without kernels (`UNetConfig.kernels`): these begin as nothing.
         seed: Of the weights, of the play (below 2**62) and of the draws.
         device: "cuda", "cpu", or "auto": the GPU if there is one.
         compile: Compile the model: 20 to 40 s for each of two graphs, three times the speed.
@@ -38,7 +38,9 @@ class TrainConfig:
         rollout: Frames of a dream that one gradient goes through (v1).
         reach: Frames of a dream in training, before it begins anew.
         ema: Decay of the averaged weights, the ones that are kept.
-        weight_decay: Of AdamW.
+        optimizer: "adamw", or "muon" for the convolutions but the first and the last
+            (`mirage_wm.muon`).
+        weight_decay: Of the optimizer, a share of the learning rate.
         clip: Largest norm of the gradient.
         refresh: Steps between two new chunks of play.
         validate_seconds: Time between two measurements on held-out play.
@@ -66,6 +68,7 @@ class TrainConfig:
     rollout: int = 4
     reach: int = 12
     ema: float = 0.999
+    optimizer: Literal["adamw", "muon"] = "muon"
     weight_decay: float = 0.01
     clip: float = 0.5
     refresh: int = 48
@@ -75,7 +78,7 @@ class TrainConfig:
     tensorboard: bool = False
     budget: Budget = field(default_factory=Budget)
     schedule: Schedule = field(default_factory=Schedule)
-    net: UNetConfig = field(default_factory=lambda: UNetConfig(context_noise=True))
+    net: UNetConfig = field(default_factory=lambda: UNetConfig(context_noise=True, kernels=True))
     data: StoreConfig = field(default_factory=StoreConfig)
 
     def __post_init__(self) -> None:
@@ -108,13 +111,17 @@ class TrainConfig:
         return {name: value for name, value in own.items() if value != getattr(Rules(), name)}
 
 
+V1 = TrainConfig()
+# A wave is what v2 is there to draw.
+V2 = replace(V1, kind="diffusion", data=StoreConfig(waves=30.0))
 RUNS = {
-    "v1": TrainConfig(),
-    "v2": TrainConfig(out=Path("runs/v2"), name="v2", kind="diffusion"),
-    "v1-random": TrainConfig(out=Path("runs/v1-random"), name="v1-random", split="random"),
-    "v2-random": TrainConfig(
-        out=Path("runs/v2-random"), name="v2-random", kind="diffusion", split="random"
-    ),
+    name: replace(run, out=Path("runs") / name, name=name, split=split)
+    for name, run, split in (
+        ("v1", V1, "bullet"),
+        ("v2", V2, "bullet"),
+        ("v1-random", V1, "random"),
+        ("v2-random", V2, "random"),
+    )
 }
 """The models of the project, each by the run that makes it."""
 
@@ -126,11 +133,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch": 128,
         "refresh": 48,
         "validate_films": 64,
-        "data": StoreConfig(arenas=256, steps=64, chunks=4, table=8192),
+        "data": {"arenas": 256, "chunks": 4, "table": 8192},
     },
 }
-"""Changes of a run for machines with less: "4gb" needs at most 4 GB of a GPU's memory and no
-compiler."""
+"""Changes of a run, and of its data, for machines with less: "4gb" needs at most 4 GB of a GPU's
+memory and no compiler."""
 
 
 def named_run(name: str, preset: str = "full") -> TrainConfig:
@@ -138,4 +145,6 @@ def named_run(name: str, preset: str = "full") -> TrainConfig:
     for kind, value, known in (("run", name, RUNS), ("preset", preset, PRESETS)):
         if value not in known:
             raise ValueError(f"the {kind} must be one of {', '.join(known)}, got {value!r}")
-    return replace(RUNS[name], **PRESETS[preset])
+    run, changes = RUNS[name], dict(PRESETS[preset])
+    data = replace(run.data, **changes.pop("data", {}))
+    return replace(run, data=data, **changes)

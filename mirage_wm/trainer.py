@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,8 @@ import torch
 from mirage_env.rules import Rules
 from mirage_env.whole_file import check_place
 from mirage_wm.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
-from mirage_wm.models import kind_of, make_model
+from mirage_wm.models import Model, kind_of, make_model
+from mirage_wm.muon import Muon
 from mirage_wm.objectives import Dreams, Objective
 from mirage_wm.parallel import Group
 from mirage_wm.predictors import chosen_device
@@ -63,23 +64,10 @@ class Trainer:
             )
         )
         if config.start is not None:
-            start = load_model(config.start)
-            if (kind_of(start), start.config) != (config.kind, config.net):
-                raise ValueError(
-                    f"{config.start} is a {kind_of(start)} with a net of {start.config}, not a "
-                    f"{config.kind} with {config.net}: change --kind and --net"
-                )
-            self.model.load_state_dict(start.state_dict())
+            self._begin_with(load_model(config.start))
         self.average = copy.deepcopy(self.model)
         self.average.requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=config.schedule.peak,
-            betas=(0.9, 0.99),
-            eps=1e-10,  # gradients of v2 are as small as 1e-7
-            weight_decay=config.weight_decay,
-            fused=self.device.type == "cuda",
-        )
+        self.optimizer = self._made_optimizer()
         self.objective = Objective(
             self.model,
             torch.Generator(self.device).manual_seed(config.seed),
@@ -199,6 +187,39 @@ class Trainer:
             )
         torch.cuda.set_device(self.group.local)
         return torch.device(f"cuda:{self.group.local}")
+
+    def _begin_with(self, start: Model) -> None:
+        """Take over the weights of a model; kernels that it has not begin as nothing."""
+        config, net = self.config, start.config
+        if not net.kernels:
+            net = replace(net, kernels=config.net.kernels)
+        if (kind_of(start), net) != (config.kind, config.net):
+            raise ValueError(
+                f"{config.start} is a {kind_of(start)} with a net of {start.config}, not a "
+                f"{config.kind} with {config.net}: change --kind and --net"
+            )
+        weights = start.state_dict()
+        for name in ("unet.out.weight", "unet.out.bias"):
+            whole = torch.zeros_like(self.model.state_dict()[name])
+            whole[: len(weights[name])] = weights[name]
+            weights[name] = whole
+        self.model.load_state_dict(weights)
+
+    def _made_optimizer(self) -> torch.optim.Optimizer:
+        config = self.config
+        shared: dict[str, Any] = {
+            "lr": config.schedule.peak,
+            "betas": (0.9, 0.99),
+            "eps": 1e-10,  # gradients of v2 are as small as 1e-7
+            "weight_decay": config.weight_decay,
+        }
+        if config.optimizer == "adamw":
+            fused = self.device.type == "cuda"
+            return torch.optim.AdamW(self.model.parameters(), **shared, fused=fused)
+        matrices = self.model.unet.inner_convolutions()
+        inner = {id(weight) for weight in matrices}
+        others = [weight for weight in self.model.parameters() if id(weight) not in inner]
+        return Muon(matrices, others, **shared)
 
     def _compiled(self) -> Literal["off", "on", "graphs"]:
         if self.config.compile == "auto":

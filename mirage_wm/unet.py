@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mirage_wm.conditions import ACTION_SWITCHES, FREQUENCIES
-from mirage_wm.unet_config import UNetConfig
+from mirage_wm.unet_config import NEIGHBOURS, UNetConfig
 
-__all__ = ["ActionEmbedding", "LevelEmbedding", "UNet", "wrap"]
+__all__ = ["ActionEmbedding", "LevelEmbedding", "UNet", "change", "wrap"]
 
 
 EIGHT = 8
@@ -31,6 +31,29 @@ def wrap(x: Tensor) -> Tensor:
     # as it stands.
     x = torch.cat([x[:, :, -1:], x, x[:, :, :1]], 2)
     return torch.cat([x[..., -1:], x, x[..., :1]], 3)
+
+
+def change(raw: Tensor, frame: Tensor) -> Tensor:
+    """Return the change of a frame as a net tells it: what is new, and how the frame moves.
+
+    A kernel takes from each neighbour of a pixel a share of the difference to it (as in kernel
+    prediction, Niklaus et al. 2017, https://arxiv.org/abs/1703.07514). So where the picture is even
+    nothing changes, and an edge that moves by part of a pixel changes by that part of its height:
+    the net need not know how high it is.
+
+    Args:
+        raw: [B, `UNetConfig.changes`, H, W]: the colours that are added and, of a net with
+            kernels, the weights of each pixel's `NEIGHBOURS`.
+        frame: The frame, [B, 3, H, W].
+    """
+    total, weights = raw[:, :3], raw[:, 3:]
+    if not weights.shape[1]:
+        return total
+    around, (h, w) = wrap(frame), frame.shape[2:]
+    for k, (y, x) in enumerate(NEIGHBOURS):
+        neighbour = around[:, :, 1 + y : 1 + y + h, 1 + x : 1 + x + w]
+        total = total + weights[:, k : k + 1] * (neighbour - frame)
+    return total
 
 
 class TorusConv(nn.Conv2d):
@@ -184,6 +207,14 @@ class UNet(nn.Module):
             for block in blocks:  # type: ignore[union-attr]
                 x = block(x, condition)
         return F.pixel_shuffle(self.out(F.silu(self.out_norm(x))), 2), summary
+
+    def inner_convolutions(self) -> list[Tensor]:
+        """Return the weights of the convolutions from features to features."""
+        return [
+            weight
+            for name, weight in self.named_parameters()
+            if weight.ndim == 4 and not name.startswith(("stem.", "out."))
+        ]
 
     def _summary(self, x: Tensor) -> Tensor:
         """Read rewards and endings off the lowest level; mean and maximum know no place."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["UNetConfig"]
+__all__ = ["NEIGHBOURS", "UNetConfig"]
+
+NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
+"""Where the pixels are, down and to the right, that a kernel takes in beside its own."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,8 @@ class UNetConfig:
         embedding: Size of the condition (E).
         context: Frames, and actions, that it sees.
         context_noise: Whether it is told how noisy the frames are that it sees.
+        kernels: Whether it moves the last frame, by a kernel of 3x3 for each pixel
+            (`mirage_wm.unet.change`), or names the change alone.
     """
 
     widths: tuple[int, ...] = (64, 112, 160)
@@ -24,6 +29,12 @@ class UNetConfig:
     embedding: int = 96
     context: int = 4
     context_noise: bool = False
+    kernels: bool = False
+
+    @property
+    def changes(self) -> int:
+        """Channels that a change of a frame is told by: its colours, and its pixels' kernels."""
+        return 3 + len(NEIGHBOURS) * self.kernels
 
     @property
     def cell(self) -> int:

@@ -79,6 +79,7 @@ class StoreConfig:
         play: Where the game is played: "cpu", beside the training, or "gpu", by the CUDA backend on
             the device that trains, whose frames never leave it.
         threads: Threads of the CPU's simulator; 0 takes one for each core.
+        waves: How many times as often as plain motion the announcement of a wave is drawn.
     """
 
     arenas: int = 1024
@@ -90,13 +91,20 @@ class StoreConfig:
     burn_in: int = 1500
     play: Literal["cpu", "gpu"] = "cpu"
     threads: int = 0
+    waves: float = EVENT_WEIGHTS[Event.WAVE]
 
     def frame_bytes(self) -> int:
         """Return the memory that the frames take on the device."""
         return (self.chunks + 1) * self.steps * self.arenas * 64 * 64 * 3
 
 
-def window_weights(begun: Tensor, events: Tensor, context: int, k: int) -> Tensor:
+def window_weights(
+    begun: Tensor,
+    events: Tensor,
+    context: int,
+    k: int,
+    waves: float = EVENT_WEIGHTS[Event.WAVE],
+) -> Tensor:
     """Return how often each window of context + k frames is to be drawn, by its first frame.
 
     Args:
@@ -104,6 +112,7 @@ def window_weights(begun: Tensor, events: Tensor, context: int, k: int) -> Tenso
         events: uint8 [T, N].
         context: Frames before the first predicted one.
         k: Predicted frames.
+        waves: The weight of `Event.WAVE`, in place of that of `EVENT_WEIGHTS`.
 
     Returns:
         float64 [T - context - k + 1, N]: 0 where the window would reach over the beginning of an
@@ -115,7 +124,7 @@ def window_weights(begun: Tensor, events: Tensor, context: int, k: int) -> Tenso
             f"a window has {context + k} frames and a chunk {len(begun)}: make chunks longer"
         )
     weight = torch.ones(begun.shape, dtype=torch.float64, device=begun.device)
-    for event, times in EVENT_WEIGHTS.items():
+    for event, times in (EVENT_WEIGHTS | {Event.WAVE: waves}).items():
         weight = torch.where(events & event.value != 0, weight.clamp(min=times), weight)
     # An end is followed by a beginning, which is the first frame of a context and no target: its
     # weight goes to the windows that begin with it.
@@ -140,7 +149,8 @@ def draw_table(chunk: Chunk, config: StoreConfig, k: int, seed: int, number: int
     Drawn by their weights, the same for the same seed and number of the chunk; -1 where a chunk has
     no such window.
     """
-    edges = window_weights(chunk.begun, chunk.events, config.context, k).flatten().cumsum(0)
+    weights = window_weights(chunk.begun, chunk.events, config.context, k, config.waves)
+    edges = weights.flatten().cumsum(0)
     place = torch.arange(config.table, device=edges.device)
     keys = stream_keys(torch.full_like(place, seed), torch.full_like(place, number), place)
     draws = uniform(keys, k, torch).double() * edges[-1]

@@ -37,6 +37,7 @@ def enlivened(kind: str, config: UNetConfig, seed: int) -> Model:
 
 def write_model(folder: Path, name: str = "small", seed: int = 0, kind: str = "regression") -> Path:
     """Write a lively model's weights; return the path of the safetensors file."""
-    # As the models of the project: v2 is told how noisy the frames are that it sees.
-    config = replace(SMALL, context_noise=kind == "diffusion")
+    draws = kind == "diffusion"
+    # With all that a net can have, and with nothing.
+    config = replace(SMALL, context_noise=draws, kernels=draws)
     return save_weights(folder, name, enlivened(kind, config, seed), {})

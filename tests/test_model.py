@@ -13,7 +13,8 @@ from mirage_wm.evaluation.objects import ship_shown
 from mirage_wm.regression import Regression, to_context, to_pixels
 from mirage_wm.rewards import ENDS, REWARDS, reward_class
 from mirage_wm.simulators import make_simulator
-from mirage_wm.unet_config import UNetConfig
+from mirage_wm.unet import change
+from mirage_wm.unet_config import NEIGHBOURS, UNetConfig
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +27,11 @@ def pictures(n: int, seed: int = 0) -> torch.Tensor:
     return torch.randint(0, 256, (n, 4, 64, 64, 3), dtype=torch.uint8, generator=generator)
 
 
-@pytest.mark.parametrize("shift", [(8, 0), (0, -16), (24, 40)])
-def test_shifting_the_torus_shifts_the_prediction(shift: tuple[int, int]) -> None:
-    model = lively_model(UNetConfig())
+@pytest.mark.parametrize(
+    ("shift", "kernels"), [((8, 0), False), ((0, -16), True), ((24, 40), True)]
+)
+def test_shifting_the_torus_shifts_the_prediction(shift: tuple[int, int], kernels: bool) -> None:
+    model = lively_model(UNetConfig(kernels=kernels))
     context, actions = to_context(pictures(2)), torch.tensor([[0, 1, 5, 11], [9, 2, 3, 6]])
     with torch.no_grad():
         here = model(context, actions)
@@ -38,6 +41,19 @@ def test_shifting_the_torus_shifts_the_prediction(shift: tuple[int, int]) -> Non
     torch.testing.assert_close(there.frame, here.frame.roll(shift, (2, 3)), atol=1e-4, rtol=0)
     torch.testing.assert_close(there.reward, here.reward, atol=1e-4, rtol=0)
     torch.testing.assert_close(there.terminated, here.terminated, atol=1e-4, rtol=0)
+
+
+def test_kernels_move_a_frame_by_whole_pixels_and_by_parts_of_one() -> None:
+    frame = to_context(pictures(1))[:, :3]
+    for k, (y, x) in enumerate(NEIGHBOURS):
+        raw = torch.zeros(1, UNetConfig(kernels=True).changes, 64, 64)
+        moved = frame.roll((-y, -x), (2, 3))
+        raw[:, 3 + k] = 1.0
+        torch.testing.assert_close(frame + change(raw, frame), moved)
+        raw[:, 3 + k] = 0.25
+        torch.testing.assert_close(frame + change(raw, frame), 0.75 * frame + 0.25 * moved)
+        raw[:, :3] = 0.5
+        torch.testing.assert_close(change(raw, torch.ones_like(frame)), torch.full_like(frame, 0.5))
 
 
 def test_every_edge_is_joined_to_the_opposite_one() -> None:

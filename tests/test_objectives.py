@@ -7,8 +7,9 @@ import torch
 from small_models import lively_diffusion, lively_model
 
 from mirage_env.rules import Rules
+from mirage_wm.diffusion import Diffusion
 from mirage_wm.frame_model import CONTEXT_NOISE, Errors, to_context
-from mirage_wm.objectives import NOISED, Objective
+from mirage_wm.objectives import LOG_FLOOR, NOISED, PIXELS, Objective
 from mirage_wm.recorder import Event
 from mirage_wm.regression import Regression
 from mirage_wm.schedule import Stage
@@ -139,6 +140,27 @@ def test_two_of_eight_contexts_are_noised_and_the_model_is_told_how_much() -> No
     assert told.max() <= CONTEXT_NOISE
     torch.testing.assert_close(std, told, atol=2e-3, rtol=0)
     assert (std[told == 0] == 0).all()
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_noise_is_removed_by_the_squared_error_in_every_stage(stage: Stage) -> None:
+    blamed = torch.rand(8, generator=generator()).requires_grad_()
+
+    class Blamed(Diffusion):
+        def errors(self, *given: torch.Tensor) -> Errors:
+            return Errors(blamed, torch.zeros(8), given[0][:, -3:])
+
+    model = Blamed(UNetConfig(widths=(8, 8), blocks=1, embedding=8))
+    objective = Objective(model, generator())
+    if stage is Stage.ROLLOUTS:
+        loss = objective.along(objective.begin(flat_windows(4, 2), 0), flat_windows(4, 1))
+    else:
+        loss = objective.single(flat_windows(8, 1), stage)
+    (pull,) = torch.autograd.grad(loss.total, blamed)
+    # Those at the highest level name the mean at once, as v1 does.
+    named = PIXELS if stage is Stage.MSE else 0.01 / (blamed[0::2].detach() + LOG_FLOOR)
+    torch.testing.assert_close(pull[1::2], torch.full((4,), PIXELS / 8))
+    torch.testing.assert_close(pull[0::2], torch.ones(4) * named / 8)
 
 
 @pytest.mark.parametrize("make", [lively_model, lively_diffusion])

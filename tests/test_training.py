@@ -85,11 +85,15 @@ def test_the_error_falls_below_that_of_showing_the_last_frame_again(config: Trai
     assert sum(errors[-20:]) < 0.75 * sum(errors[:20])
 
 
-@pytest.mark.parametrize("kind", ["regression", "diffusion"])
+@pytest.mark.parametrize(
+    ("kind", "optimizer"), [("regression", "muon"), ("diffusion", "muon"), ("diffusion", "adamw")]
+)
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
-    config: TrainConfig, kind: Literal["regression", "diffusion"]
+    config: TrainConfig,
+    kind: Literal["regression", "diffusion"],
+    optimizer: Literal["adamw", "muon"],
 ) -> None:
-    config = replace(config, kind=kind, budget=Budget(total_steps=24))
+    config = replace(config, kind=kind, optimizer=optimizer, budget=Budget(total_steps=24))
     whole = train(config)
     # Steps 18 and 20 are in the midst of dreams, of a diffusion model 19, 21 and 23 are too.
     part = replace(config, out=config.out / "parts", budget=Budget(total_steps=24, steps=9))
@@ -187,6 +191,20 @@ def test_a_run_can_start_from_given_weights_of_the_same_net(
     wanted = load_model(path).state_dict()
     for name, value in begun.model.state_dict().items():
         assert torch.equal(value, wanted[name]), name
+
+
+def test_a_run_can_start_from_weights_without_kernels(config: TrainConfig, tmp_path: Path) -> None:
+    path = write_model(tmp_path)
+    begun = Trainer(replace(config, start=str(path), net=replace(SMALL, kernels=True)))
+    begun.store.close()
+    windows = begun.store.sample(4, 1)
+    seen, keys = windows.frames[:, :4], windows.actions[:, :4]
+    for ours, theirs in zip(
+        begun.model.predict(seen, keys), load_model(path).predict(seen, keys), strict=True
+    ):
+        assert torch.equal(ours, theirs)
+    with pytest.raises(ValueError, match=r"with a net of .* change --kind and --net"):
+        Trainer(replace(config, start=str(path), net=replace(SMALL, blocks=2, kernels=True)))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,14 @@ from mirage_wm.recorder import Chunk, Event, Recorder
 from mirage_wm.rewards import REWARDS
 from mirage_wm.seeds import HELD_OUT, arena_seeds
 from mirage_wm.simulators import FOREVER, make_simulator
-from mirage_wm.windows import EVENT_WEIGHTS, StoreConfig, Windows, WindowStore, window_weights
+from mirage_wm.windows import (
+    EVENT_WEIGHTS,
+    StoreConfig,
+    Windows,
+    WindowStore,
+    draw_table,
+    window_weights,
+)
 
 ARENA, EPISODE, TICK, ACTION = range(4)
 """Places in the first row of a picture where the diary writes what happened."""
@@ -127,8 +135,10 @@ def test_weights_of_a_history_written_by_hand() -> None:
     assert weights[:, 0].tolist() == [0, 0, begin, wave, wave, wave, wave, 0, 0]
     # The wave's weight holds from two ticks before it to two after; the target of window 2 is 5.
     only_the_wave = torch.where(events == int(Event.BEGIN), 0, events)
-    weights = window_weights(begun, only_the_wave, context=3, k=1)
-    assert weights[:, 0].tolist() == [0, 0, 1, wave, wave, wave, wave, 0, 0]
+    for given in ({}, {"waves": 2.5 * wave}):
+        weights = window_weights(begun, only_the_wave, context=3, k=1, **given)
+        w = given.get("waves", wave)
+        assert weights[:, 0].tolist() == [0, 0, 1, w, w, w, w, 0, 0]
 
 
 def test_chunks_shorter_than_a_window_are_refused() -> None:
@@ -153,6 +163,18 @@ def test_windows_are_drawn_as_often_as_their_weights_say() -> None:
         share = weights[alike].sum() / weights.sum()
         slack = 4 * np.sqrt(share * (1 - share) / CONFIG.table)
         assert abs(drawn[alike].sum() / CONFIG.table - share) < slack
+
+
+def test_waves_are_drawn_as_often_as_the_config_says() -> None:
+    begun, events = torch.zeros(12, 1).bool(), torch.zeros(12, 1, dtype=torch.uint8)
+    events[8] = int(Event.WAVE)
+    chunk = Chunk(None, None, None, None, begun, events)
+    for waves in (1.0, 20.0):
+        config = replace(CONFIG, table=4000, waves=waves)
+        starts = draw_table(chunk, config, 1, 0, 0)
+        # Of the eight windows, those whose targets are the steps from 6 to 10.
+        near = ((starts >= 2) & (starts <= 6)).float().mean()
+        assert near == pytest.approx(5 * waves / (5 * waves + 3), abs=0.03)
 
 
 def test_old_chunks_are_replaced_by_new_ones(store: WindowStore) -> None:

@@ -53,10 +53,11 @@ using Array = nb::ndarray<T, nb::ndim<dimensions>, nb::c_contig, nb::device::cpu
 class Net {
   public:
     Net(nb::dict weights, int edge, int frames, int extra, const std::vector<int> &widths,
-        int blocks, int embedding, int told, int num_threads, const std::string &instructions)
+        int blocks, int embedding, int told, bool kernels, int num_threads,
+        const std::string &instructions)
         : num_threads_(num_threads),
-          net_(unpacked(weights), {edge, frames, extra, widths, blocks, embedding, told},
-               kernels(instructions)) {}
+          net_(unpacked(weights), {edge, frames, extra, widths, blocks, embedding, told, kernels},
+               ::kernels(instructions)) {}
 
     ~Net() { disown_threads(); }
     Net(const Net &) = delete;
@@ -126,11 +127,11 @@ class Net {
 
 NB_MODULE(_net, m) {
     nb::class_<Net>(m, "Net")
-        .def(nb::init<nb::dict, int, int, int, const std::vector<int> &, int, int, int, int,
+        .def(nb::init<nb::dict, int, int, int, const std::vector<int> &, int, int, int, bool, int,
                       const std::string &>(),
              nb::arg("weights"), nb::arg("edge"), nb::arg("frames"), nb::arg("extra"),
              nb::arg("widths"), nb::arg("blocks"), nb::arg("embedding"), nb::arg("told"),
-             nb::arg("num_threads"), nb::arg("instructions") = "auto")
+             nb::arg("kernels"), nb::arg("num_threads"), nb::arg("instructions") = "auto")
         .def("run", &Net::run, nb::arg("seen"), nb::arg("more").none(), nb::arg("condition"),
              nb::arg("pictures"), nb::arg("told"));
 }

@@ -369,13 +369,17 @@ struct Workspace {
     std::vector<Level> levels;
 };
 
+constexpr int NEIGHBOURS = 8; // of a pixel: those of mirage_wm.unet_config, row by row
+
 // The sizes of a net: see mirage_wm.unet_config.UNetConfig.
 struct Sizes {
     int edge, frames, extra; // of the pictures that it sees, and channels beside the frames'
     std::vector<int> widths;
     int blocks, embedding, told;
+    bool kernels; // whether the change of a frame is told by kernels too
 
     int levels() const { return int(widths.size()); }
+    int changes() const { return 3 + (kernels ? NEIGHBOURS : 0); }
 };
 
 class UNet {
@@ -385,7 +389,7 @@ class UNet {
     UNet(const Weights &weights, const Sizes &sizes, const Kernels &kernels)
         : sizes(checked(sizes)),
           stem_(weights, "stem", 4 * (3 * sizes.frames + sizes.extra), sizes.widths[0], kernels),
-          out_(weights, "out", sizes.widths[0], 4 * 3, kernels),
+          out_(weights, "out", sizes.widths[0], 4 * sizes.changes(), kernels),
           out_norm_(weights, "out_norm", sizes.widths[0], kernels),
           summary_norm_(weights, "summary_norm", sizes.widths.back(), kernels),
           summary_first_(weights, "summary_first", 2 * sizes.widths.back(), sizes.embedding,
@@ -444,7 +448,7 @@ class UNet {
         Level &top = at.levels[0];
         out_norm_(top.x, top.bordered, team);
         out_(top.bordered, at.out, false, team);
-        shuffle(at.out, picture);
+        change(at.out, seen + size_t(sizes.frames - 1) * sizes.edge * sizes.edge * 3, picture);
     }
 
   private:
@@ -479,11 +483,28 @@ class UNet {
         });
     }
 
-    void shuffle(Picture &from, float *picture) const {
-        for (int y = 0; y < sizes.edge; y++)
-            for (int x = 0; x < sizes.edge; x++)
-                for (int c = 0; c < 3; c++)
-                    *picture++ = from.row(y / 2)[x / 2 * from.channels + 4 * c + y % 2 * 2 + x % 2];
+    // The change of the last frame, as mirage_wm.unet.change has it: the colours that are added,
+    // and from each neighbour of a pixel a share of the difference to it.
+    void change(Picture &from, const uint8_t *last, float *picture) const {
+        const int edge = sizes.edge, changes = sizes.changes();
+        for (int y = 0; y < edge; y++) {
+            const uint8_t *rows[3];
+            for (int i = 0; i < 3; i++)
+                rows[i] = last + size_t((y + i - 1 + edge) % edge) * edge * 3;
+            for (int x = 0; x < edge; x++, picture += 3) {
+                // Channel 4 * c + 2 * y + x, as PyTorch's pixel_shuffle has it.
+                const float *told = from.row(y / 2) + x / 2 * from.channels + y % 2 * 2 + x % 2;
+                for (int c = 0; c < 3; c++) picture[c] = told[4 * c];
+                for (int k = 3, i = 0; k < changes; k++, i++) {
+                    const int place = i < NEIGHBOURS / 2 ? i : i + 1; // the middle is none
+                    const uint8_t *row = rows[place / 3];
+                    const int column = (x + place % 3 - 1 + edge) % edge;
+                    for (int c = 0; c < 3; c++)
+                        picture[c] += told[4 * k] *
+                                      (float(row[3 * column + c] - rows[1][3 * x + c]) / 255.0f);
+                }
+            }
+        }
     }
 
     // Means and maxima over the pixels know no place.
