@@ -17,14 +17,14 @@ namespace nb = nanobind;
 #pragma GCC target("arch=x86-64-v4")
 namespace v4 {
 constexpr int LANES = 16, ROWS = 8, PIECE = 3;
-#include "kernels.h"
+#include "arithmetic.h"
 } // namespace v4
 #pragma GCC pop_options
 #pragma GCC push_options
 #pragma GCC target("arch=x86-64-v3")
 namespace v3 {
 constexpr int LANES = 8, ROWS = 4, PIECE = 3;
-#include "kernels.h"
+#include "arithmetic.h"
 } // namespace v3
 #pragma GCC pop_options
 #define WIDE
@@ -32,18 +32,19 @@ constexpr int LANES = 8, ROWS = 4, PIECE = 3;
 
 namespace plain {
 constexpr int LANES = 4, ROWS = 4, PIECE = 2;
-#include "kernels.h"
+#include "arithmetic.h"
 } // namespace plain
 
-const Kernels &kernels(const std::string &set) {
+const Arithmetic &arithmetic(const std::string &set) {
 #ifdef WIDE
-    const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("bmi2");
     const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (v4 && (set == "auto" || set == "v4")) return v4::KERNELS;
-    if (v3 && (set == "auto" || set == "v3")) return v3::KERNELS;
+    if (v4 && (set == "auto" || set == "v4")) return v4::ARITHMETIC;
+    if (v3 && (set == "auto" || set == "v3")) return v3::ARITHMETIC;
 #endif
-    if (set == "auto" || set == "plain") return plain::KERNELS;
+    if (set == "auto" || set == "plain") return plain::ARITHMETIC;
     throw nb::value_error(("this processor has no instructions " + set).c_str());
 }
 
@@ -57,7 +58,7 @@ class Net {
         const std::string &instructions)
         : num_threads_(num_threads),
           net_(unpacked(weights), {edge, frames, extra, widths, blocks, embedding, told, kernels},
-               ::kernels(instructions)) {}
+               arithmetic(instructions)) {}
 
     ~Net() { disown_threads(); }
     Net(const Net &) = delete;

@@ -35,7 +35,8 @@ struct Matrix {
     std::vector<float> values;
 };
 
-struct Kernels {
+// The arithmetic of the layers, for one set of instructions: see arithmetic.h.
+struct Arithmetic {
     int lanes, piece;
     void (*multiply)(const float *x, ptrdiff_t x_stride, int m, const Matrix &w, const float *bias,
                      bool add, float *y, ptrdiff_t y_stride);
@@ -82,14 +83,15 @@ class Weights {
     }
 };
 
-// Element (i, j) of a matrix [k, n] by `value`, packed for these kernels; zeros beside it.
-template <class Value> Matrix packed(int k, int n, const Kernels &kernels, const Value &value) {
+// Element (i, j) of a matrix [k, n] by `value`, packed for one set of instructions; zeros beside
+// it.
+template <class Value> Matrix packed(int k, int n, const Arithmetic &math, const Value &value) {
     Matrix matrix{aligned(k), aligned(n), {}};
     matrix.values.resize(size_t(matrix.k) * matrix.n);
     float *next = matrix.values.data();
-    for_each_piece(matrix.n, kernels.lanes, kernels.piece, [&](int first, int registers) {
+    for_each_piece(matrix.n, math.lanes, math.piece, [&](int first, int registers) {
         for (int i = 0; i < matrix.k; i++)
-            for (int j = first; j < first + registers * kernels.lanes; j++)
+            for (int j = first; j < first + registers * math.lanes; j++)
                 *next++ = i < k && j < n ? value(i, j) : 0.0f;
     });
     return matrix;
@@ -122,12 +124,12 @@ struct Team {
 class Convolution {
   public:
     Convolution(const Weights &weights, const std::string &name, int in, int out,
-                const Kernels &kernels)
-        : kernels_(kernels), bias_(weights.vector(name + ".bias", out)) {
+                const Arithmetic &math)
+        : math_(math), bias_(weights.vector(name + ".bias", out)) {
         const float *g = weights.at(name + ".weight", {out, in, 3, 3});
         static const float G[4][3] = {{1, 0, 0}, {.5f, .5f, .5f}, {.5f, -.5f, .5f}, {0, 0, 1}};
         for (int p = 0; p < 16; p++) {
-            matrices_.push_back(packed(in, out, kernels, [&](int i, int o) { // G g G^T
+            matrices_.push_back(packed(in, out, math, [&](int i, int o) { // G g G^T
                 float sum = 0;
                 for (int y = 0; y < 3; y++)
                     for (int x = 0; x < 3; x++)
@@ -162,17 +164,17 @@ class Convolution {
         left.resize(size_t(16) * tiles * in), right.resize(size_t(16) * tiles * out);
         const ptrdiff_t left_plane = ptrdiff_t(tiles) * in, right_plane = ptrdiff_t(tiles) * out;
         for (int t = 0; t < tiles; t++)
-            kernels_.spread(from.row(2 * (first + t / across)) + 2 * (t % across) * in,
-                            from.stride(), in, left.data() + t * in, left_plane);
+            math_.spread(from.row(2 * (first + t / across)) + 2 * (t % across) * in, from.stride(),
+                         in, left.data() + t * in, left_plane);
         for (int p = 0; p < 16; p++)
-            kernels_.multiply(left.data() + p * left_plane, in, tiles, matrices_[p], nullptr, false,
-                              right.data() + p * right_plane, out);
+            math_.multiply(left.data() + p * left_plane, in, tiles, matrices_[p], nullptr, false,
+                           right.data() + p * right_plane, out);
         for (int t = 0; t < tiles; t++)
-            kernels_.gather(right.data() + t * out, right_plane, bias_.data(), add, out,
-                            to.row(2 * (first + t / across)) + 2 * (t % across) * out, to.stride());
+            math_.gather(right.data() + t * out, right_plane, bias_.data(), add, out,
+                         to.row(2 * (first + t / across)) + 2 * (t % across) * out, to.stride());
     }
 
-    const Kernels &kernels_;
+    const Arithmetic &math_;
     std::vector<Matrix> matrices_;
     std::vector<float> bias_;
 };
@@ -180,22 +182,21 @@ class Convolution {
 // y = W x + b, for vectors.
 class Linear {
   public:
-    Linear(const Weights &weights, const std::string &name, int in, int out, const Kernels &kernels)
-        : kernels_(kernels), bias_(weights.vector(name + ".bias", out)) {
+    Linear(const Weights &weights, const std::string &name, int in, int out, const Arithmetic &math)
+        : math_(math), bias_(weights.vector(name + ".bias", out)) {
         const float *w = weights.at(name + ".weight", {out, in});
-        matrix_ = packed(in, out, kernels, [&](int i, int o) { return w[o * in + i]; });
+        matrix_ = packed(in, out, math, [&](int i, int o) { return w[o * in + i]; });
     }
 
     std::vector<float> operator()(std::vector<float> x) const {
         std::vector<float> y(matrix_.n);
         x.resize(matrix_.k);
-        kernels_.multiply(x.data(), matrix_.k, 1, matrix_, bias_.data(), false, y.data(),
-                          matrix_.n);
+        math_.multiply(x.data(), matrix_.k, 1, matrix_, bias_.data(), false, y.data(), matrix_.n);
         return y;
     }
 
   private:
-    const Kernels &kernels_;
+    const Arithmetic &math_;
     Matrix matrix_;
     std::vector<float> bias_;
 };
@@ -204,8 +205,8 @@ class Linear {
 class Activation {
   public:
     Activation(const Weights &weights, const std::string &name, int channels,
-               const Kernels &kernels)
-        : kernels_(kernels), channels_(channels), gain_(weights.vector(name + ".weight", channels)),
+               const Arithmetic &math)
+        : math_(math), channels_(channels), gain_(weights.vector(name + ".weight", channels)),
           none_(gain_.size()) {}
 
     void operator()(Picture &from, Picture &to, const Team &team) const {
@@ -225,8 +226,8 @@ class Activation {
 
     // Of some pixels, with no border.
     void operator()(const float *from, int pixels, float *to) const {
-        kernels_.activate(from, pixels, int(gain_.size()), 1.0f / channels_, gain_.data(),
-                          none_.data(), to);
+        math_.activate(from, pixels, int(gain_.size()), 1.0f / channels_, gain_.data(),
+                       none_.data(), to);
     }
 
   private:
@@ -234,8 +235,8 @@ class Activation {
                const std::vector<float> &shift, const Team &team) const {
         team.each(from.height, [&](int first, int last) {
             for (int y = first; y < last; y++) {
-                kernels_.activate(from.row(y), from.width, from.channels, 1.0f / channels_,
-                                  gain.data(), shift.data(), to.row(y + 1) + to.channels);
+                math_.activate(from.row(y), from.width, from.channels, 1.0f / channels_,
+                               gain.data(), shift.data(), to.row(y + 1) + to.channels);
                 wrap_row(to, y + 1);
             }
         });
@@ -254,7 +255,7 @@ class Activation {
     }
 
   private:
-    const Kernels &kernels_;
+    const Arithmetic &math_;
     int channels_;
     std::vector<float> gain_, none_;
 };
@@ -271,12 +272,12 @@ struct Level {
 class ResidualBlock {
   public:
     ResidualBlock(const Weights &weights, const std::string &name, int channels, int embedding,
-                  const Kernels &kernels)
-        : norm1_(weights, name + ".norm1", channels, kernels),
-          norm2_(weights, name + ".norm2", channels, kernels),
-          conv1_(weights, name + ".conv1", channels, channels, kernels),
-          conv2_(weights, name + ".conv2", channels, channels, kernels),
-          film_(weights, name + ".film", embedding, 2 * channels, kernels) {}
+                  const Arithmetic &math)
+        : norm1_(weights, name + ".norm1", channels, math),
+          norm2_(weights, name + ".norm2", channels, math),
+          conv1_(weights, name + ".conv1", channels, channels, math),
+          conv2_(weights, name + ".conv2", channels, channels, math),
+          film_(weights, name + ".film", embedding, 2 * channels, math) {}
 
     void operator()(Level &level, const std::vector<float> &condition, const Team &team) const {
         // No thread writes what another may still read: each picture with a border has one writer
@@ -296,12 +297,12 @@ class ResidualBlock {
 // Halves the resolution: a 2x2 convolution of stride 2.
 class Down {
   public:
-    Down(const Weights &weights, const std::string &name, int in, int out, const Kernels &kernels)
-        : kernels_(kernels), bias_(weights.vector(name + ".bias", out)) {
+    Down(const Weights &weights, const std::string &name, int in, int out, const Arithmetic &math)
+        : math_(math), bias_(weights.vector(name + ".bias", out)) {
         const float *w = weights.at(name + ".weight", {out, in, 2, 2});
         const int padded = aligned(in);
         for (int y = 0; y < 2; y++) // two pixels beside each other are one row of 2 * padded
-            halves_[y] = packed(2 * padded, out, kernels, [&](int i, int o) {
+            halves_[y] = packed(2 * padded, out, math, [&](int i, int o) {
                 const int x = i / padded, c = i % padded;
                 return c < in ? w[((size_t(o) * in + c) * 2 + y) * 2 + x] : 0.0f;
             });
@@ -311,14 +312,14 @@ class Down {
         team.each(to.height, [&](int first, int last) {
             for (int y = first; y < last; y++)
                 for (int half = 0; half < 2; half++)
-                    kernels_.multiply(from.row(2 * y + half), 2 * from.channels, to.width,
-                                      halves_[half], half ? nullptr : bias_.data(), half, to.row(y),
-                                      to.channels);
+                    math_.multiply(from.row(2 * y + half), 2 * from.channels, to.width,
+                                   halves_[half], half ? nullptr : bias_.data(), half, to.row(y),
+                                   to.channels);
         });
     }
 
   private:
-    const Kernels &kernels_;
+    const Arithmetic &math_;
     Matrix halves_[2];
     std::vector<float> bias_;
 };
@@ -327,17 +328,17 @@ class Down {
 class Up {
   public:
     Up(const Weights &weights, const std::string &up, const std::string &skip, int in, int out,
-       const Kernels &kernels)
-        : kernels_(kernels), bias_(weights.vector(skip + ".bias", out)) {
+       const Arithmetic &math)
+        : math_(math), bias_(weights.vector(skip + ".bias", out)) {
         const float *w = weights.at(up + ".weight", {in, out, 2, 2});
         const float *s = weights.at(skip + ".weight", {out, out, 1, 1});
         const int padded = aligned(out);
         for (int y = 0; y < 2; y++)
-            halves_[y] = packed(in, 2 * padded, kernels, [&](int i, int o) {
+            halves_[y] = packed(in, 2 * padded, math, [&](int i, int o) {
                 const int x = o / padded, c = o % padded;
                 return c < out ? w[((size_t(i) * out + c) * 2 + y) * 2 + x] : 0.0f;
             });
-        skip_ = packed(out, out, kernels, [&](int i, int o) { return s[o * out + i]; });
+        skip_ = packed(out, out, math, [&](int i, int o) { return s[o * out + i]; });
         const std::vector<float> b = weights.vector(up + ".bias", out);
         for (size_t c = 0; c < b.size(); c++) bias_[c] += b[c];
     }
@@ -347,10 +348,10 @@ class Up {
             for (int y = first; y < last; y++) {
                 for (int half = 0; half < 2; half++) {
                     float *row = to.inner.row(2 * y + half);
-                    kernels_.multiply(to.x.row(2 * y + half), to.x.channels, to.x.width, skip_,
-                                      bias_.data(), false, row, to.x.channels);
-                    kernels_.multiply(from.row(y), from.channels, from.width, halves_[half],
-                                      nullptr, true, row, 2 * to.x.channels);
+                    math_.multiply(to.x.row(2 * y + half), to.x.channels, to.x.width, skip_,
+                                   bias_.data(), false, row, to.x.channels);
+                    math_.multiply(from.row(y), from.channels, from.width, halves_[half], nullptr,
+                                   true, row, 2 * to.x.channels);
                 }
             }
         });
@@ -358,7 +359,7 @@ class Up {
     }
 
   private:
-    const Kernels &kernels_;
+    const Arithmetic &math_;
     Matrix halves_[2], skip_;
     std::vector<float> bias_;
 };
@@ -386,21 +387,20 @@ class UNet {
   public:
     const Sizes sizes;
 
-    UNet(const Weights &weights, const Sizes &sizes, const Kernels &kernels)
+    UNet(const Weights &weights, const Sizes &sizes, const Arithmetic &math)
         : sizes(checked(sizes)),
-          stem_(weights, "stem", 4 * (3 * sizes.frames + sizes.extra), sizes.widths[0], kernels),
-          out_(weights, "out", sizes.widths[0], 4 * sizes.changes(), kernels),
-          out_norm_(weights, "out_norm", sizes.widths[0], kernels),
-          summary_norm_(weights, "summary_norm", sizes.widths.back(), kernels),
-          summary_first_(weights, "summary_first", 2 * sizes.widths.back(), sizes.embedding,
-                         kernels),
-          summary_second_(weights, "summary_second", sizes.embedding, sizes.told, kernels) {
+          stem_(weights, "stem", 4 * (3 * sizes.frames + sizes.extra), sizes.widths[0], math),
+          out_(weights, "out", sizes.widths[0], 4 * sizes.changes(), math),
+          out_norm_(weights, "out_norm", sizes.widths[0], math),
+          summary_norm_(weights, "summary_norm", sizes.widths.back(), math),
+          summary_first_(weights, "summary_first", 2 * sizes.widths.back(), sizes.embedding, math),
+          summary_second_(weights, "summary_second", sizes.embedding, sizes.told, math) {
         const auto some = [&](const std::string &name, int level, int width) {
             std::vector<ResidualBlock> made;
             for (int i = 0; i < sizes.blocks; i++)
                 made.emplace_back(weights,
                                   name + "." + std::to_string(level) + "." + std::to_string(i),
-                                  width, sizes.embedding, kernels);
+                                  width, sizes.embedding, math);
             return made;
         };
         const int levels = sizes.levels();
@@ -410,8 +410,8 @@ class UNet {
             const std::string number = "." + std::to_string(i);
             const int above = sizes.widths[levels - 2 - i], below = sizes.widths[levels - 1 - i];
             down_.emplace_back(weights, "down" + number, sizes.widths[i], sizes.widths[i + 1],
-                               kernels);
-            up_.emplace_back(weights, "up" + number, "skip" + number, below, above, kernels);
+                               math);
+            up_.emplace_back(weights, "up" + number, "skip" + number, below, above, math);
             up_blocks_.push_back(some("up_blocks", i, above));
         }
     }

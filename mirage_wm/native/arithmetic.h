@@ -143,4 +143,4 @@ void activate(const float *x, int pixels, int channels, float share, const float
     }
 }
 
-constexpr Kernels KERNELS = {LANES, PIECE, multiply, spread, gather, activate};
+constexpr Arithmetic ARITHMETIC = {LANES, PIECE, multiply, spread, gather, activate};
