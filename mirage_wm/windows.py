@@ -79,6 +79,8 @@ class StoreConfig:
         play: Where the game is played: "cpu", beside the training, or "gpu", by the CUDA backend on
             the device that trains, whose frames never leave it.
         threads: Threads of the CPU's simulator; 0 takes one for each core.
+        agent: One of the players: the name of an agent that comes with the project, or its
+            .safetensors file; None leaves the scripted players alone.
     """
 
     arenas: int = 1024
@@ -90,6 +92,7 @@ class StoreConfig:
     burn_in: int = 1500
     play: Literal["cpu", "gpu"] = "cpu"
     threads: int = 0
+    agent: str | None = "state"
 
     def frame_bytes(self) -> int:
         """Return the memory that the frames take on the device."""
