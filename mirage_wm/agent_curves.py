@@ -73,16 +73,20 @@ def read_curve(path: Path) -> AgentCurve:
 def plot(curves: Sequence[AgentCurve], levels: Mapping[str, float]) -> str:
     """Return a picture of curves and levels, an SVG that needs nothing else."""
     longest = max(curve.minutes[-1] for curve in curves)
-    series = [Series(c.name, f"r{i}", c.minutes, c.score) for i, c in enumerate(curves)]
+    series = [Series(c.name, f"r{i}", c.minutes, _thousands(c.score)) for i, c in enumerate(curves)]
     legend = [f"{curve.name}: {curve.score[-1]:,.0f} points at the end" for curve in curves]
     for i, (name, score) in enumerate(levels.items(), len(curves)):
-        series.append(Series(name, f"r{i} far", [0, longest], [score, score]))
+        series.append(Series(name, f"r{i} far", [0, longest], _thousands([score, score])))
         legend.append(f"{name}: {score:,.0f} points")
     highest = max(max(one.y) for one in series)
-    every = next(e for e in (100, 500, 1000, 5000, 10**4, 10**5) if highest / e <= 10 or e == 10**5)
-    top = every * int(highest // every + 1)
-    y = Axis(0, top, range(0, top + 1, every))
-    return picture(series, minutes_axis(longest), y, "Points in an episode", legend)
+    every = next(e for e in (0.1, 0.5, 1, 5, 10, 100) if highest / e <= 10 or e == 100)
+    count = int(highest // every) + 1
+    y = Axis(0, count * every, [round(i * every, 1) for i in range(count + 1)])
+    return picture(series, minutes_axis(longest), y, "Thousands of points in an episode", legend)
+
+
+def _thousands(values: Sequence[float]) -> list[float]:
+    return [value / 1000 for value in values]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -65,6 +65,12 @@ def test_it_draws_each_action_as_often_as_its_agent_does(make: Any) -> None:
     assert torch.equal(player.act(playing, chance), player.act(playing, chance))
 
 
+@SIMULATORS
+def test_where_it_plays_nowhere_it_presses_nothing(make: Any) -> None:
+    player = TrainedPlayer(small_agent(), played(make, 3))
+    assert player.act(torch.zeros(3, dtype=torch.bool), torch.rand(3)).tolist() == [0, 0, 0]
+
+
 def test_the_agent_plays_in_its_share_of_the_arenas_and_slips_as_others_do() -> None:
     n, ticks = 3000, 20
     simulator = played(make_simulator, n)
