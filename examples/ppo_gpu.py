@@ -2,7 +2,9 @@
 
     python examples/ppo_gpu.py --minutes 5                     # a GPU: an agent in runs/ppo/
     python examples/ppo_gpu.py --help                          # all there is to choose
-    python examples/ppo_gpu.py --num-envs 4 --rollout 8 --minibatches 2 --steps 64 --episodes 2
+    python examples/ppo_gpu.py --agent.sees state --agent.hidden 128 --num-envs 64 --rollout 128 \
+        --batch-size 1024 --minutes 30                         # one core of a CPU is enough
+    python examples/ppo_gpu.py --num-envs 4 --rollout 8 --batch-size 16 --steps 64 --episodes 2
                                                                # a CPU: seconds, learns nothing
     mirage watch --agent runs/ppo/agent.safetensors            # see it play
 
@@ -56,28 +58,26 @@ class Config:
     num_envs: int = 2048
     rollout: int = 64
     """Steps of each environment between two updates."""
-    epochs: int = 3
+    epochs: int = 4
     """Times that each step is learned from."""
-    minibatches: int = 16
-    """Parts that a rollout is learned from in."""
-    learning_rate: float = 5e-4
+    batch_size: int = 4096
+    """Steps that the gradient is taken over (about; all of a rollout where that has fewer)."""
+    learning_rate: float = 1e-3
     """At the beginning; it falls to nothing over the minutes or steps, whichever are over first."""
-    gamma: float = 0.99
-    """How much a reward a tick later counts."""
+    gamma: float = 0.998
+    """How much a reward a step later counts: less, and it does not learn to stay alive."""
     trace: float = 0.95
     """Lambda of generalised advantage estimation."""
     clip: float = 0.2
     """How far the probability of an action may move in an update."""
-    entropy: float = 0.01
+    entropy: float = 0.001
     """Weight of the policy's entropy."""
     value: float = 0.5
-    """Weight of the value's squared error."""
+    """Weight of the value's mean squared error."""
     most_gradient: float = 0.5
     """Norm that gradients are clipped to."""
-    reward_scale: float = 0.01
-    """A small rock, 100 points, is then a reward of 1."""
-    max_episode_steps: int = 4500
-    """Steps after which an episode is cut off, in learning and in measuring."""
+    max_episode_ticks: int = 4500
+    """Ticks after which an episode is cut off, in learning and in measuring: 150 seconds."""
     seed: int = 0
     device: str = "auto"
     """auto (a GPU where there is one), cpu, cuda or cuda:N."""
@@ -88,6 +88,11 @@ class Config:
     episodes: int = 512
     """Episodes of a measurement."""
     agent: AgentConfig = field(default_factory=AgentConfig)
+
+    @property
+    def minibatches(self) -> int:
+        """Parts that a rollout is learned from in."""
+        return max(1, round(self.num_envs * self.rollout / self.batch_size))
 
 
 class Batch(NamedTuple):
@@ -143,6 +148,33 @@ def advantages(
     return found
 
 
+class RewardScale:
+    """Divides rewards by the standard deviation of their discounted sums so far.
+
+    What the value has to learn is then of the size of 1, from the first rock to the tenth wave.
+    The numbers stay on the device.
+    """
+
+    def __init__(self, num_envs: int, gamma: float, device: torch.device) -> None:
+        self.gamma, self.count = gamma, 0
+        self._sum = torch.zeros(num_envs, device=device)
+        self._mean, self._squares = torch.zeros((2,), dtype=torch.float64, device=device)
+
+    def __call__(self, rewards: Tensor, over: Tensor) -> Tensor:
+        """Return the rewards [T, N] of a rollout, scaled; `over` bool [T, N] marks ends."""
+        sums = torch.empty_like(rewards)
+        for t in range(len(rewards)):
+            sums[t] = self._sum * self.gamma + rewards[t]
+            self._sum = torch.where(over[t], 0, sums[t])
+        # Moments of two samples together (Chan et al. 1979).
+        new, total = sums.numel(), self.count + sums.numel()
+        apart = sums.mean() - self._mean
+        self._squares = self._squares + sums.var(correction=0) * new
+        self._squares = self._squares + apart.square() * (self.count * new / total)
+        self._mean, self.count = self._mean + apart * (new / total), total
+        return rewards / ((self._squares / total).sqrt() + 1e-8).to(rewards.dtype)
+
+
 def loss(agent: Any, batch: Batch, config: Config) -> Tensor:
     """Return what PPO minimises, over the steps that are `valid`."""
     logits, values = agent(batch.observations)
@@ -152,7 +184,7 @@ def loss(agent: Any, batch: Batch, config: Config) -> Tensor:
     clipped = ratio.clip(1 - config.clip, 1 + config.clip)
     advantage = normalised(batch.advantages, batch.valid)
     policy = -torch.minimum(ratio * advantage, clipped * advantage)
-    error = (values - (batch.values + batch.advantages)).square() / 2
+    error = (values - (batch.values + batch.advantages)).square()
     entropy = -(log_all.exp() * log_all).sum(-1)
     each = policy + config.value * error - config.entropy * entropy
     return mean(each, batch.valid)
@@ -209,6 +241,7 @@ class Learner:
             (3, t, n), dtype=torch.bool, **like
         )  # terminated, truncated, valid
         self._over = torch.zeros(n, dtype=torch.bool, **like)
+        self._scaled = RewardScale(n, config.gamma, self.device)
         self.steps, self.seconds = 0, 0.0
         if config.compiled:
             self._compile()
@@ -237,7 +270,7 @@ class Learner:
             self._over = terminated[t] | truncated[t]
         _, last_values = self._evaluated(self._seen)
         found = advantages(
-            rewards * self.config.reward_scale,
+            self._scaled(rewards, terminated | truncated),
             values,
             last_values,
             terminated,
@@ -250,10 +283,10 @@ class Learner:
     def learn(self, batch: Batch) -> None:
         """Improve the agent by a rollout."""
         flat = Batch(*(part.flatten(0, 1) for part in batch))
-        size = len(flat.actions) // self.config.minibatches
         for _ in range(self.config.epochs):
-            for chosen in torch.randperm(len(flat.actions), device=self.device).split(size):
-                with self._precision():
+            order = torch.randperm(len(flat.actions), device=self.device)
+            for chosen in order.chunk(self.config.minibatches):
+                with precision(self.agent):
                     found = loss(self._net, Batch(*(part[chosen] for part in flat)), self.config)
                 self._optimiser.zero_grad(set_to_none=True)
                 found.backward()
@@ -263,25 +296,29 @@ class Learner:
     def _compile(self) -> None:
         """Let the network be compiled for the two sizes of batches that it will see."""
         self._evaluated(self._seen)
-        size = self._actions.numel() // self.config.minibatches
+        size = -(-self._actions.numel() // self.config.minibatches)
         part = self._observations[0, :1].expand(size, *self._observations.shape[2:])
-        with self._precision():
+        with precision(self.agent):
             logits, values = self._net(part.contiguous())
         (logits.sum() + values.sum()).backward()
         self._optimiser.zero_grad(set_to_none=True)
 
     @torch.no_grad()
     def _evaluated(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        with self._precision():
+        with precision(self.agent):
             return self._net(observations)
-
-    def _precision(self) -> Any:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._on_gpu)
 
     def wait(self) -> None:
         """Wait for the device, as before reading a clock."""
         if self._on_gpu:
             torch.cuda.synchronize(self.device)
+
+
+def precision(agent: Agent) -> Any:
+    """Return what an agent computes in: on a GPU, convolutions in bf16; of states, all in fp32."""
+    device = next(agent.parameters()).device
+    lower = device.type == "cuda" and agent.config.sees == "pixels"
+    return torch.autocast(device.type, torch.bfloat16, enabled=lower)
 
 
 def rounds(learner: Learner) -> Iterator[float]:
@@ -310,13 +347,12 @@ def rounds(learner: Learner) -> Iterator[float]:
 
 def scores(agent: Agent, config: Config, *, greedy: bool = False) -> np.ndarray:
     """Return the scores of an agent in whole episodes of the real game, as `config` measures."""
-    device = next(agent.parameters()).device
 
     def act(observations: Tensor) -> Tensor:
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with precision(agent):
             return agent.act(observations, greedy)
 
-    return played(act, config, device, **agent.config.environment())
+    return played(act, config, next(agent.parameters()).device, **agent.config.environment())
 
 
 def turret_scores(config: Config, device: torch.device | str) -> np.ndarray:
@@ -336,7 +372,7 @@ def played(
         config.episodes,
         output="torch",
         autoreset_mode="DISABLED",
-        max_episode_steps=config.max_episode_steps,
+        max_episode_steps=config.max_episode_ticks // kwargs.get("frame_skip", 1),
         **placed(device),
         **kwargs,
     )
@@ -387,10 +423,11 @@ def chosen_device(name: str) -> str:
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
-def placed(device: torch.device | str) -> dict[str, str]:
+def placed(device: torch.device | str) -> dict[str, Any]:
     """Return the arguments with which the game is played on a device."""
-    on_gpu = str(device).startswith("cuda")
-    return {"backend": "cuda", "device": str(device)} if on_gpu else {"backend": "native"}
+    if str(device).startswith("cuda"):
+        return {"backend": "cuda", "device": str(device)}
+    return {"backend": "native", "num_threads": torch.get_num_threads()}
 
 
 def make_envs(config: Config, env: str = "mirage_env:Mirage-v0", **kwargs: Any) -> Any:
@@ -400,7 +437,7 @@ def make_envs(config: Config, env: str = "mirage_env:Mirage-v0", **kwargs: Any) 
         num_envs=config.num_envs,
         output="torch",
         **config.agent.environment(),
-        max_episode_steps=config.max_episode_steps,
+        max_episode_steps=config.max_episode_ticks // config.agent.frame_skip,
         **kwargs,
     )
 

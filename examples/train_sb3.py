@@ -15,7 +15,7 @@ import csv
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import gymnasium
 import numpy as np
@@ -46,6 +46,8 @@ class Config:
     num_envs: int = 32
     frame_skip: int = 2
     """Ticks for which an action is held."""
+    max_episode_ticks: int = 4500
+    """Ticks after which an episode is cut off: 150 seconds, as in `ppo_gpu.py`."""
     episodes: int = 64
     """Episodes of the measurement at the end."""
     seed: int = 0
@@ -94,24 +96,29 @@ class Curve(BaseCallback):
 
 def make_envs(config: Config, num_envs: int) -> VecMonitor:
     """Return environments that count their episodes."""
-    seen = {"obs_type": "state"} if config.env == "Mirage-v0" else {"frame_stack": 2}
-    return VecMonitor(MirageVecEnv(config.env, num_envs, frame_skip=config.frame_skip, **seen))
+    seen: dict[str, Any] = (
+        {"obs_type": "state"} if config.env == "Mirage-v0" else {"frame_stack": 2}
+    )
+    steps, skip = config.max_episode_ticks // config.frame_skip, config.frame_skip
+    return VecMonitor(
+        MirageVecEnv(config.env, num_envs, frame_skip=skip, max_episode_steps=steps, **seen)
+    )
 
 
 def main(config: Config) -> None:
     """Train, save and measure."""
     config.out.mkdir(parents=True, exist_ok=True)
     state = config.env == "Mirage-v0"
-    envs = VecNormalize(make_envs(config, config.num_envs), norm_obs=False, gamma=0.99)
+    envs = VecNormalize(make_envs(config, config.num_envs), norm_obs=False, gamma=0.998)
     agent = PPO(
         "MlpPolicy" if state else "CnnPolicy",
         envs,
         n_steps=128,
         batch_size=1024,
         n_epochs=4,
-        learning_rate=7e-4,
-        gamma=0.99,
-        ent_coef=0.005,
+        learning_rate=1e-3,
+        gamma=0.998,
+        ent_coef=0.001,
         policy_kwargs={"features_extractor_class": FromTheShip} if state else None,
         seed=config.seed,
         device="cpu",

@@ -24,6 +24,10 @@ from torch import Tensor, nn  # noqa: E402
 __all__ = ["Agent", "AgentConfig", "AgentPlayer", "drawn"]
 
 
+HEAD = 64
+"""Numbers that the policy, and the value, make of what is seen."""
+
+
 @dataclass(frozen=True)
 class AgentConfig:
     """The architecture of an agent.
@@ -38,7 +42,7 @@ class AgentConfig:
 
     sees: Literal["pixels", "state"] = "pixels"
     frames: int = 4
-    frame_skip: int = 1
+    frame_skip: int = 2
     width: int = 64
     hidden: int = 512
 
@@ -80,8 +84,8 @@ class Agent(nn.Module):
             if config.sees == "pixels"
             else StateEyes(config.width, config.hidden)
         )
-        self.policy = orthogonal(nn.Linear(config.hidden, NUM_ACTIONS), 0.01)
-        self.value = orthogonal(nn.Linear(config.hidden, 1), 1.0)
+        self.policy = _head(config.hidden, NUM_ACTIONS, 0.01)
+        self.value = _head(config.hidden, 1, 1.0)
 
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits float32 [B, 12] and values float32 [B].
@@ -91,7 +95,9 @@ class Agent(nn.Module):
                 one frame; or states float32 [B, 244].
         """
         x = self.eyes(observations)
-        return self.policy(x).float(), self.value(x).float()[:, 0]
+        with torch.autocast(x.device.type, enabled=False):  # rounded logits are other probabilities
+            x = x.to(self.policy[0].weight.dtype)
+            return self.policy(x), self.value(x)[:, 0]
 
     @torch.no_grad()
     def act(self, observations: Tensor, greedy: bool = False) -> Tensor:
@@ -101,6 +107,18 @@ class Agent(nn.Module):
         """
         logits, _ = self(observations)
         return logits.argmax(1) if greedy else drawn(logits)
+
+
+def _head(inputs: int, outputs: int, gain: float) -> nn.Sequential:
+    """Return what makes something of what is seen: policy and value each have layers of their own.
+
+    With one layer each, what the value is blamed for spoils what the policy sees by.
+    """
+    return nn.Sequential(
+        orthogonal(nn.Linear(inputs, HEAD)),
+        nn.Tanh(),
+        orthogonal(nn.Linear(HEAD, outputs), gain),
+    )
 
 
 def drawn(logits: Tensor) -> Tensor:

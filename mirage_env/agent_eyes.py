@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mirage_env.errors import import_extra
-from mirage_env.rules import COLOURS
+from mirage_env.rules import COLOURS, Rules
 
 torch = import_extra("torch", "wm", "an agent")
 from torch import Tensor, nn  # noqa: E402
@@ -17,6 +17,9 @@ SIZE = 64
 
 HULL_SPREAD = 30.0
 """How far the colour of a pixel may be from the hull's, of 255, and still look like it."""
+
+RULES = Rules()
+"""Whose speeds and radii the eyes reckon with, by whichever rules is played."""
 
 GAIN = 2**0.5
 """Of layers before a ReLU, so that signals keep their size."""
@@ -64,46 +67,89 @@ class PictureEyes(nn.Module):
 class StateEyes(nn.Module):
     """Sees vectors of the state as it is from the ship: what is ahead, what is to the left.
 
-    Each rock is seen for itself, whichever slot it is in; of what is seen in all of them only the
-    strongest counts.
+    Each rock and each bullet is seen for itself, whichever slot it is in; of what is seen in all of
+    them only the strongest counts. Of a rock it is also told how near it will come and when, and
+    where to aim at it: both are quotients, which layers of sums find hard.
     """
 
     def __init__(self, width: int, features: int) -> None:
-        """See each rock as `width` numbers and give `features` numbers."""
+        """See each rock as `width` numbers, a bullet as half as many; give `features` numbers."""
         super().__init__()
-        self.rock = nn.Sequential(
-            orthogonal(nn.Linear(8, width)),
-            nn.ReLU(),
-            orthogonal(nn.Linear(width, width)),
-            nn.ReLU(),
-        )
-        self.all = nn.Sequential(
-            orthogonal(nn.Linear(width + 9, features)),
-            nn.ReLU(),
-            orthogonal(nn.Linear(features, features)),
-            nn.ReLU(),
-        )
+        self.rock = _layers(14, width, width)
+        self.bullet = _layers(6, width // 2, width // 2)
+        self.all = _layers(width + width // 2 + 9, features, features)
 
     def forward(self, states: Tensor) -> Tensor:
         """Return features [B, features] of states [B, 244], see `mirage_env.observations`."""
-        ship, rocks = states[:, :12], states[:, 12:204].reshape(-1, 24, 8)
-        heading = ship[:, None, 4:6]
-        apart = (rocks[..., 1:3] - ship[:, None, 0:2] + 32) % 64 - 32  # the short way around
-        size, distance = rocks[..., :1], apart.norm(dim=-1, keepdim=True)
-        place, drift = (
-            _turned_to(heading, vectors)
-            for vectors in (apart, rocks[..., 3:5] - ship[:, None, 2:4])
+        ship = states[:, :12]
+        rocks = states[:, 12:204].unflatten(1, (24, 8))
+        bullets = states[:, 204:].unflatten(1, (8, 5))
+        size, life = rocks[..., :1], bullets[..., :1]
+        rock_seen = self.rock(_rock_features(size, *_from_the_ship(ship, rocks[..., 1:5])))
+        place, drift = _from_the_ship(ship, bullets[..., 1:5])
+        bullet_seen = self.bullet(
+            torch.cat([life / 24, _length(place) / 32, place / 32, drift / 2], -1)
         )
-        each = [size / 3, distance / 32, place / 32, place / (distance + 1), 2 * drift]
-        seen = (self.rock(torch.cat(each, -1)) * (size > 0)).amax(1)
         own = [
-            _turned_to(heading[:, 0], ship[:, 2:4]),
+            _turned_to(ship[:, 4:6], ship[:, 2:4]),
             ship[:, 6:10] / ship.new_tensor([8.0, 60.0, 24.0, 3.0]),  # cooldown to lives
             (ship[:, 10:11] / 6).clip(max=1),  # the wave
             ship[:, 11:12] / 24,
             size.sum(1) / 20,
         ]
-        return self.all(torch.cat([seen, *own], -1))
+        seen = [(rock_seen * (size > 0)).amax(1), (bullet_seen * (life > 0)).amax(1)]
+        return self.all(torch.cat([*seen, *own], -1))
+
+
+def _layers(inputs: int, width: int, outputs: int) -> nn.Sequential:
+    """Return two layers, each with a ReLU behind it."""
+    return nn.Sequential(
+        orthogonal(nn.Linear(inputs, width)),
+        nn.ReLU(),
+        orthogonal(nn.Linear(width, outputs)),
+        nn.ReLU(),
+    )
+
+
+def _rock_features(size: Tensor, place: Tensor, drift: Tensor) -> Tensor:
+    """Return what is seen of rocks, [..., 14], numbers of about 1.
+
+    Args:
+        size: [..., 1], 1 to 3.
+        place: [..., 2], units ahead of the ship and to its left.
+        drift: [..., 2], velocity relative to the ship, units/tick.
+    """
+    distance = _length(place)
+    touching = RULES.ship_radius + RULES.rock_reach[0] * size  # about
+    approach = -(place * drift).sum(-1, keepdim=True)
+    ticks = (approach / (drift.square().sum(-1, keepdim=True) + 1e-3)).clip(0, 60)
+    nearest = _length(place + ticks * drift) - touching
+    ahead = place
+    for _ in range(2):  # where it is when a bullet that is shot now gets there
+        flight = (_length(ahead) - RULES.muzzle) / RULES.bullet_speed
+        ahead = place + drift * flight.clip(0, 40)
+    far = _length(ahead)
+    parts = [size / 3, distance / 32, place / 32, place / (distance + 1), 2 * drift]
+    parts += [ticks / 60, nearest / 16, ahead / (far + 1), far / 41, (distance - touching) / 16]
+    return torch.cat(parts, -1)
+
+
+def _from_the_ship(ship: Tensor, bodies: Tensor) -> tuple[Tensor, Tensor]:
+    """Return places and velocities [B, n, 2] of bodies as they are from the ship.
+
+    Args:
+        ship: [B, 12], its part of the state.
+        bodies: [B, n, 4], x, y, vx and vy in the arena.
+    """
+    apart = (bodies[..., :2] - ship[:, None, :2] + 32) % 64 - 32  # the short way around
+    drift = bodies[..., 2:] - ship[:, None, 2:4]
+    heading = ship[:, None, 4:6]
+    return _turned_to(heading, apart), _turned_to(heading, drift)
+
+
+def _length(vectors: Tensor) -> Tensor:
+    """Return the lengths [..., 1] of vectors [..., 2]."""
+    return vectors.norm(dim=-1, keepdim=True)
 
 
 def _turned_to(heading: Tensor, vectors: Tensor) -> Tensor:

@@ -141,8 +141,9 @@ def state_vectors(arenas: Arenas, out: NDArray[np.float32] | None = None) -> NDA
     if out is None:
         out = np.empty((n, STATE_SIZE), np.float32)
     _ship(arenas, out[:, :_ROCKS])
-    _rocks(arenas, out[:, _ROCKS:_BULLETS].reshape(n, ROCK_SLOTS, -1))
-    _bullets(arenas, out[:, _BULLETS:].reshape(n, BULLET_SLOTS, -1))
+    rock, bullet = (_BULLETS - _ROCKS) // ROCK_SLOTS, (STATE_SIZE - _BULLETS) // BULLET_SLOTS
+    _rocks(arenas, out[:, _ROCKS:_BULLETS].reshape(n, ROCK_SLOTS, rock))
+    _bullets(arenas, out[:, _BULLETS:].reshape(n, BULLET_SLOTS, bullet))
     return out
 
 

@@ -3,14 +3,15 @@
 A model knows only what it has seen. Random keys alone hardly turn and seldom hit; good players
 alone never show what a collision looks like. So every arena has one of the players below at a time
 and changes it now and then, and every player sometimes slips. They read the simulator's states, all
-arenas at once, on the device where these are. What an arena's players do is decided by its seed:
-it does not depend on the other arenas.
+arenas at once, on the device where these are. One of them may be an agent that learned to play
+(`mirage_wm.trained_player`). What an arena's players do is decided by its seed: it does not depend
+on the other arenas.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from itertools import count
+from itertools import accumulate, count
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch import Tensor
 from mirage_env.rules import UNIT
 from mirage_wm.fields import Fields
 from mirage_wm.noise import stream_keys, uniform
+from mirage_wm.trained_player import TrainedPlayer
 
 __all__ = ["Behaviour", "Behaviours", "aimed_actions"]
 
@@ -37,12 +39,15 @@ class Behaviour(IntEnum):
     """Turns away from the rocks and thrusts."""
     IDLE = 4
     """Does nothing."""
+    AGENT = 5
+    """Learned to play. Where no agent is given the careful play in its place."""
 
 
 SHARES = {
     Behaviour.STICKY: 0.30,
     Behaviour.HUNTER: 0.20,
-    Behaviour.CAREFUL: 0.32,
+    Behaviour.CAREFUL: 0.17,
+    Behaviour.AGENT: 0.15,
     Behaviour.FLEEING: 0.12,
     Behaviour.IDLE: 0.06,
 }
@@ -85,10 +90,21 @@ class Behaviours:
         torch.Size([2])
     """
 
-    def __init__(self, seeds: Tensor) -> None:
-        """Give each arena a player; seeds int64 [n], on the device of the arenas."""
-        self.seeds, self.tick = seeds, 0
-        self._edges = torch.tensor(list(SHARES.values()), device=seeds.device).cumsum(0)[:-1]
+    ROWS = ("kind", "keys", "held")
+    """What is remembered of each arena: its player, the random keys, what the agent holds."""
+
+    def __init__(self, seeds: Tensor, agent: TrainedPlayer | None = None) -> None:
+        """Give each arena a player.
+
+        Args:
+            seeds: int64 [n], on the device of the arenas.
+            agent: Who plays as `Behaviour.AGENT`, in the simulator of the arenas.
+        """
+        self.seeds, self.tick, self.agent = seeds, 0, agent
+        stand_in = {} if agent else {Behaviour.AGENT: Behaviour.CAREFUL}
+        self._kinds = torch.tensor([stand_in.get(k, k) for k in SHARES], device=seeds.device)
+        self._edges = torch.tensor(list(accumulate(SHARES.values()))[:-1], device=seeds.device)
+        self.held = torch.zeros_like(seeds)
         draws = self.draws()
         self.kind, self.keys = self._chosen(draws), self._random_keys(draws)
 
@@ -106,19 +122,26 @@ class Behaviours:
         aimed = aimed_actions(arenas, self.kind)
         pressed = torch.where(self.kind == Behaviour.STICKY, self.keys, aimed)
         pressed = torch.where(self.kind == Behaviour.IDLE, 0, pressed)
+        if self.agent:
+            playing, chance = self.kind == Behaviour.AGENT, draws.uniform()
+            if self.tick % self.agent.frame_skip == 0:
+                self.held = self.agent.act(playing, chance)
+            pressed = torch.where(playing, self.held, pressed)
         return torch.where(draws.uniform() < SLIP, self.keys, pressed)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that decides the actions to come."""
-        return {"kind": self.kind.clone(), "keys": self.keys.clone(), "tick": self.tick}
+        rows = {name: getattr(self, name).clone() for name in self.ROWS}
+        return {**rows, "tick": self.tick}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a `state_dict`."""
-        self.kind, self.keys = (state[k].to(self.seeds.device) for k in ("kind", "keys"))
+        for name in self.ROWS:
+            setattr(self, name, state[name].to(self.seeds.device))
         self.tick = state["tick"]
 
     def _chosen(self, draws: Draws) -> Tensor:
-        return (draws.uniform()[:, None] >= self._edges).sum(1)
+        return self._kinds[(draws.uniform()[:, None] >= self._edges).sum(1)]
 
     def _random_keys(self, draws: Draws) -> Tensor:
         turn, thrust, fire = draws.below(3), draws.uniform() < 0.35, draws.uniform() < 0.45

@@ -18,10 +18,10 @@ from mirage_env.command_line import ended, parsed
 from mirage_env.whole_file import write_whole
 from mirage_wm.evaluation.page.plots import Axis, Series, lines
 
-__all__ = ["Curve", "CurvesConfig", "main", "plot", "read_log"]
+__all__ = ["STYLES", "Curve", "CurvesConfig", "main", "minutes_axis", "picture", "plot", "read_log"]
 
 STYLES = ("#2563a8", "#c2571a", "#2c7a4b", "#8a3ea8")
-"""Colours of the runs."""
+"""Colours of the runs, by their number."""
 HEAD = 18
 """Height of a line of the legend."""
 
@@ -91,32 +91,53 @@ def plot(curves: Sequence[Curve]) -> str:
     lowest = min(min(curve.ten) for curve in curves)
     low, high = 5 * int(lowest // 5), 5 * int(highest // 5 + 1)
     y = Axis(low, high, range(low, high + 1, 5))
-    longest = max(curve.minutes[-1] for curve in curves)
-    every = next(e for e in (0.1, 0.5, 1, 2, 5, 10, 30, 60, 600) if longest / e <= 12 or e == 600)
-    ticks = [round(i * every, 3) for i in range(int(longest / every) + 1)]
-    x = Axis(0, longest, ticks, "minutes of training")
     series = []
     for i, curve in enumerate(curves):
         series.append(Series(f"{curve.name}, one step", f"r{i}", curve.minutes, curve.one))
         series.append(Series(f"{curve.name}, frame 10", f"r{i} far", curve.minutes, curve.ten))
-    picture = lines(series, x, y, "PSNR in dB against minutes of training")
-    _, _, inside = picture.partition(">")
+    legend = [
+        f"{curve.name}: solid one step ({curve.one[-1]:.1f} dB), dashed frame 10 "
+        f"({curve.ten[-1]:.1f} dB)"
+        for curve in curves
+    ]
+    longest = max(curve.minutes[-1] for curve in curves)
+    return picture(series, minutes_axis(longest), y, "PSNR in dB", legend)
+
+
+def minutes_axis(longest: float) -> Axis:
+    """Return the axis of so many minutes of training."""
+    every = next(e for e in (0.1, 0.5, 1, 2, 5, 10, 30, 60, 600) if longest / e <= 12 or e == 600)
+    ticks = [round(i * every, 3) for i in range(int(longest / every) + 1)]
+    return Axis(0, longest, ticks, "minutes of training")
+
+
+def picture(series: Sequence[Series], x: Axis, y: Axis, what: str, legend: Sequence[str]) -> str:
+    """Return an SVG that needs nothing else.
+
+    Args:
+        series: Lines of the style rN, in the colour N of `STYLES`; "rN far" is dashed.
+        x: Axis of the minutes.
+        y: Axis.
+        what: Is shown against the minutes.
+        legend: A line of text for each colour.
+    """
+    title = f"{what} against minutes of training"
+    _, _, inside = lines(series, x, y, title).partition(">")
     colours = "".join(
         f".r{i}{{stroke:{c};fill:{c}}}text.r{i}{{stroke:none}}" for i, c in enumerate(STYLES)
     )
-    height = 300 + HEAD * (len(curves) + 1)
-    legend = "".join(
-        f'<text class="r{i}" x="44" y="{300 + HEAD * (i + 1)}">{escape(curve.name)}: solid '
-        f"one step ({curve.one[-1]:.1f} dB), dashed frame 10 ({curve.ten[-1]:.1f} dB)</text>"
-        for i, curve in enumerate(curves)
+    height = 300 + HEAD * (len(legend) + 1)
+    below = "".join(
+        f'<text class="r{i}" x="44" y="{300 + HEAD * (i + 1)}">{escape(text)}</text>'
+        for i, text in enumerate(legend)
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {height}" width="640" '
-        'role="img" aria-label="PSNR in dB against minutes of training"><style>'
+        f'role="img" aria-label="{escape(title)}"><style>'
         "text{font:12px sans-serif;fill:#444}.grid{stroke:#ddd}polyline{stroke-width:2}"
         f"{colours}polyline{{fill:none!important}}.far{{stroke-dasharray:5 4}}</style>"
         f'<rect width="640" height="{height}" fill="#fff"/>'
-        f"{inside.removesuffix('</svg>')}{legend}</svg>\n"
+        f"{inside.removesuffix('</svg>')}{below}</svg>\n"
     )
 
 

@@ -35,7 +35,7 @@ ends. $kind
 TRAINING = Template("""\
 - **Data**: played by the simulator during the training and thrown away, $windows windows, seeds
   below 2^62. A mixture of players presses the keys (random keys, aimed shooting, dodging, fleeing,
-  idling; `mirage_wm/behaviours.py`), a share of the episodes begins at a later wave with fewer
+  idling$also; `mirage_wm/behaviours.py`), a share of the episodes begins at a later wave with fewer
   lives, and rare events are drawn more often (`mirage_wm/windows.py`).
 - **Recipe**: $steps steps of $batch windows on $device. $mse mean squared error, $log its
   logarithm, $rollouts dreams along films$reach$through. $optimizer, learning rate
@@ -130,6 +130,7 @@ def _training(training: dict[str, Any], kind: str) -> str:
     config = training["config"]
     schedule = config["schedule"]
     return TRAINING.substitute(
+        also=", an agent that learned to play" if config["data"].get("agent") else "",
         windows=f"{training['windows']:,}",
         steps=f"{training['steps']:,}",
         batch=config["batch"],

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mirage_env.agent import Agent
 from mirage_env.arena import ARENA_DTYPE
 from mirage_env.rules import Rules
 from mirage_wm.behaviours import Behaviours, Draws
@@ -23,6 +24,7 @@ from mirage_wm.fields import Fields
 from mirage_wm.rewards import REWARDS
 from mirage_wm.seeds import arena_seeds
 from mirage_wm.simulators import make_simulator
+from mirage_wm.trained_player import TrainedPlayer
 
 __all__ = ["Chunk", "Event", "Recorder"]
 
@@ -108,6 +110,7 @@ class Recorder:
         burn_in: int = 0,
         threads: int = 0,
         rules: Rules | None = None,
+        agent: Agent | None = None,
         simulator: Callable[[int, int, Rules | None], Any] = make_simulator,
     ) -> None:
         """Begin an episode in every arena.
@@ -120,6 +123,7 @@ class Recorder:
                 an episode.
             threads: Of the simulator; 0 takes one for each core.
             rules: That are played; None for the standard ones.
+            agent: One of the players; None for the scripted ones alone.
             simulator: Makes it, from the number of arenas, of threads and the rules.
         """
         seeds = arena_seeds(purpose, seed, num_envs)
@@ -129,7 +133,10 @@ class Recorder:
         self.device = getattr(self.simulator, "device", torch.device("cpu"))
         self.on_device = hasattr(self.simulator, "device")
         self.arenas = Fields(self.simulator.arenas)
-        self.players = Behaviours(torch.from_numpy(seeds.view(np.int64)).to(self.device))
+        self.players = Behaviours(
+            torch.from_numpy(seeds.view(np.int64)).to(self.device),
+            TrainedPlayer(agent, self.simulator) if agent else None,
+        )
         self._hits = _EVENTS_OF_REWARD.to(self.device)
         classes = torch.tensor(REWARDS)
         self._edges = ((classes[:-1] + classes[1:]) / 2).to(self.device)

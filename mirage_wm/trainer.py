@@ -22,6 +22,7 @@ from mirage_wm.recorder import Recorder
 from mirage_wm.schedule import Stage
 from mirage_wm.simulators import make_simulator, make_world
 from mirage_wm.train_config import TrainConfig
+from mirage_wm.trained_player import named_agent
 from mirage_wm.weights import load_model, save_weights
 from mirage_wm.windows import WindowStore
 
@@ -82,6 +83,7 @@ class Trainer:
             burn_in=0 if state else config.data.burn_in,
             threads=config.data.threads,
             rules=config.rules,
+            agent=named_agent(config.data.agent) if config.data.agent else None,
             simulator=make_simulator if config.data.play == "cpu" else self._world,
         )
         self.store = WindowStore(recorder, config.data, self.device, config.seed)

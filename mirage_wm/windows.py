@@ -80,6 +80,8 @@ class StoreConfig:
             the device that trains, whose frames never leave it.
         threads: Threads of the CPU's simulator; 0 takes one for each core.
         waves: How many times as often as plain motion the announcement of a wave is drawn.
+        agent: One of the players: the name of an agent that comes with the project, or its
+            .safetensors file; None leaves the scripted players alone.
     """
 
     arenas: int = 1024
@@ -92,6 +94,7 @@ class StoreConfig:
     play: Literal["cpu", "gpu"] = "cpu"
     threads: int = 0
     waves: float = EVENT_WEIGHTS[Event.WAVE]
+    agent: str | None = "state"
 
     def frame_bytes(self) -> int:
         """Return the memory that the frames take on the device."""

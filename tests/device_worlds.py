@@ -43,5 +43,8 @@ class NativeWorld:
         self.truncated = torch.from_numpy(simulator.truncated.copy())
         self.begun = torch.from_numpy(simulator.begun.copy())
 
+    def vectors(self) -> torch.Tensor:
+        return torch.from_numpy(self.simulator.vectors())
+
     def close(self) -> None:
         self.simulator.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from mirage_env.agent import Agent, AgentConfig
 from mirage_wm.diffusion import Diffusion
 from mirage_wm.models import Model, make_model
 from mirage_wm.regression import Regression
@@ -41,3 +42,12 @@ def write_model(folder: Path, name: str = "small", seed: int = 0, kind: str = "r
     # With all that a net can have, and with nothing.
     config = replace(SMALL, context_noise=draws, kernels=draws)
     return save_weights(folder, name, enlivened(kind, config, seed), {})
+
+
+def small_agent(frame_skip: int = 1) -> Agent:
+    """Return an agent of the state that prefers some actions to others."""
+    torch.manual_seed(1)
+    agent = Agent(AgentConfig("state", frame_skip=frame_skip, width=8, hidden=16))
+    with torch.no_grad():
+        agent.policy[-1].weight.mul_(300)
+    return agent.eval().requires_grad_(False)

@@ -16,18 +16,18 @@ from safetensors.numpy import load_file, save_file
 
 from mirage_env import MirageVectorEnv, cli
 from mirage_env.agent import Agent, AgentConfig, AgentPlayer, drawn
-from mirage_env.agent_eyes import centred
+from mirage_env.agent_eyes import _rock_features, centred
 from mirage_env.agent_file import KIND, AgentError, load_agent, save_agent
 
 SMALL = AgentConfig(frames=2, width=8, hidden=16)
 
 
-def lively(config: AgentConfig = SMALL, seed: int = 0) -> Agent:
+def lively(config: AgentConfig = SMALL, seed: int = 1) -> Agent:
     """An agent that prefers some actions to others; a new one hardly does."""
     torch.manual_seed(seed)
     agent = Agent(config)
     with torch.no_grad():
-        agent.policy.weight.mul_(300)
+        agent.policy[-1].weight.mul_(300)
     return agent.eval()
 
 
@@ -69,6 +69,82 @@ def test_it_finds_the_ship_among_rocks_of_every_wave_and_puts_it_in_the_middle()
         assert any(
             torch.equal(middle[i], torch.roll(pictures[i], shift, (0, 1))) for shift in shifts
         )
+
+
+@pytest.fixture(scope="module")
+def states() -> torch.Tensor:
+    """States of arenas in which rocks and bullets fly."""
+    return seen(obs_type="state")
+
+
+def changed(states: torch.Tensor, change: Any) -> torch.Tensor:
+    """Change the vectors of all bodies, [B, 1 + 24 + 8, 4]: x, y, vx, vy; they stand in slots."""
+    new = states.clone()
+    ship, rocks, bullets = new[:, :4], new[:, 12:204], new[:, 204:]
+    rocks, bullets = rocks.unflatten(1, (24, 8))[..., 1:5], bullets.unflatten(1, (8, 5))[..., 1:5]
+    for bodies in (ship[:, None], rocks, bullets):
+        bodies.copy_(change(bodies))
+    return new
+
+
+def test_from_the_state_it_decides_the_same_wherever_and_whichever_way_it_happens(
+    states: torch.Tensor,
+) -> None:
+    agent = lively(AgentConfig("state", width=16, hidden=32))
+    logits, value = agent(states)
+    assert logits.std() > 0.01
+    assert (states[:, 204] > 0).any()
+    shifted = changed(states, lambda b: torch.cat([(b[..., :2] + 20) % 64, b[..., 2:]], -1))
+
+    def quarter(bodies: torch.Tensor) -> torch.Tensor:  # counter-clockwise as seen, y down
+        x, y, vx, vy = bodies.unbind(-1)
+        return torch.stack([y, (-x) % 64, vy, -vx], -1)
+
+    turned = changed(states, quarter)
+    turned[:, 4], turned[:, 5] = -states[:, 5], states[:, 4]  # 90 degrees more
+    slots = states.clone()
+    slots[:, 12:204] = states[:, 12:204].unflatten(1, (24, 8)).flip(1).flatten(1)
+    slots[:, 204:] = states[:, 204:].unflatten(1, (8, 5)).flip(1).flatten(1)
+    for other in (shifted, turned, slots):
+        assert not torch.equal(other, states)
+        torch.testing.assert_close(agent(other)[0], logits, atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(agent(other)[1], value, atol=1e-4, rtol=1e-3)
+
+
+def test_from_the_state_it_sees_each_rock_and_each_bullet(states: torch.Tensor) -> None:
+    agent = lively(AgentConfig("state", width=16, hidden=32))
+    there = states.clone()
+    there[:, 12:] = 0
+    empty = agent(there)[0]
+    for slot in (12 + 8 * 23, 204 + 5 * 7):
+        one = there.clone()
+        one[:, slot : slot + 3] = torch.tensor([2.0, 5.0, 50.0])
+        assert (agent(one)[0] - empty).abs().max(1).values.min() > 1e-3, slot
+
+
+def test_it_is_told_where_to_aim_and_how_near_a_rock_will_come() -> None:
+    size, place = torch.tensor([[2.0]]), torch.tensor([[20.0, 6.0]])
+    drift = torch.tensor([[-0.5, -0.05]])
+    told = _rock_features(size, place, drift)[0]
+    ticks = torch.arange(60.0)[:, None]
+    way = (place + ticks * drift).norm(dim=1)
+    assert told[8] * 60 == pytest.approx(way.argmin().item(), abs=1)
+    assert told[9] * 16 == pytest.approx(way.min().item() - 1.6 - 3.6, abs=0.1)
+    # A bullet in that direction is at the rock's middle at some tick.
+    aim = told[10:12] / told[10:12].norm()
+    bullet = (2.6 + 1.6 * ticks) * aim
+    assert (bullet - place - ticks * drift).norm(dim=1).min() < 1
+    assert told[13] * 16 == pytest.approx(place.norm().item() - 1.6 - 3.6, abs=1e-3)
+
+
+def test_probabilities_are_not_rounded_where_convolutions_are() -> None:
+    pictures, agent = seen(frame_stack=2), lively()
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs = agent(pictures)
+    for rounded, exact in zip(outputs, agent(pictures), strict=True):
+        assert rounded.dtype == torch.float32
+        assert not torch.equal(rounded, rounded.bfloat16().float())
+        torch.testing.assert_close(rounded, exact, atol=0.05, rtol=0.05)
 
 
 def test_actions_are_drawn_by_their_probabilities() -> None:
@@ -157,14 +233,14 @@ def test_an_agent_of_another_shape_is_refused(file: Path) -> None:
 
 def test_weights_that_are_missing_are_named(file: Path) -> None:
     arrays = load_file(file)
-    del arrays["policy.bias"]
-    with pytest.raises(AgentError, match=r"policy.bias must be \(12,\), got none"):
+    del arrays["policy.2.bias"]
+    with pytest.raises(AgentError, match=r"policy\.2\.bias must be \(12,\), got none"):
         load_agent(rewritten(file, lambda header: None, arrays))
 
 
 def test_weights_that_were_changed_are_found(file: Path) -> None:
     arrays = load_file(file)
-    arrays["policy.bias"] = arrays["policy.bias"] + np.float16(1)
+    arrays["policy.2.bias"] = arrays["policy.2.bias"] + np.float16(1)
     with pytest.raises(AgentError, match="was changed since it was written"):
         load_agent(rewritten(file, lambda header: None, arrays))
 
@@ -202,7 +278,7 @@ def test_what_cannot_be_saved_leaves_what_was_there(file: Path, tmp_path: Path) 
     before = file.read_bytes()
     broken = lively()
     with torch.no_grad():
-        broken.policy.bias.fill_(1e9)
+        broken.policy[-1].bias.fill_(1e9)
     with pytest.raises(AgentError, match="not finite in fp16"):
         save_agent(file, broken, {}, {})
     assert file.read_bytes() == before

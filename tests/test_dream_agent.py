@@ -32,9 +32,9 @@ def test_the_example_trains_in_both_and_writes_its_report(
         steps=32,
         num_envs=2,
         rollout=8,
-        minibatches=2,
+        batch_size=8,
         episodes=3,
-        max_episode_steps=40,
+        max_episode_ticks=40,
         device="cpu",
         agent=AgentConfig(frames=2, width=8, hidden=16),
     )

@@ -350,6 +350,10 @@ def test_the_page_of_a_model_says_what_kind_it_is_and_how_it_was_trained(tmp_pat
         assert "dreams along films of 12 frames" in pages[kind]
         assert "**Rules**: Rules(split='random')." in pages[kind]
         assert "**Rules**: the standard rules." in model_card.page(card)
+        assert "idling, an agent that learned to play; `mirage_wm/beh" in pages[kind]
+        config["data"]["agent"] = None
+        assert "idling; `mirage_wm/behaviours.py`" in model_card.page(card)
+        config["data"]["agent"] = "state"
     assert "It is a regression: it names one frame" in pages["regression"]
     assert "a gradient through 4" in pages["regression"]
     assert "draws a frame in 3 evaluations" in pages["diffusion"]

@@ -180,6 +180,47 @@ def test_what_is_normalised_has_mean_0_and_variance_1_where_it_is_valid() -> Non
     assert values.std(correction=0).item() == pytest.approx(1, abs=1e-4)
 
 
+def test_rewards_are_divided_by_the_deviation_of_their_discounted_sums() -> None:
+    torch.manual_seed(3)
+    rewards, over = torch.rand(30, 4) * 100, torch.rand(30, 4) < 0.1
+    scaled, sums, sum_ = ppo_gpu.RewardScale(4, 0.9, torch.device("cpu")), [], torch.zeros(4)
+    for t in range(30):
+        sum_ = sum_ * 0.9 + rewards[t]
+        sums.append(sum_)
+        sum_ = sum_ * ~over[t]
+    for part in (slice(0, 10), slice(10, 20), slice(20, 30)):
+        deviation = torch.stack(sums[: part.stop]).std(correction=0)
+        torch.testing.assert_close(scaled(rewards[part], over[part]), rewards[part] / deviation)
+
+
+def test_a_rollout_is_learned_from_in_parts_of_about_the_batch_size() -> None:
+    parts = [
+        ppo_gpu.Config(num_envs=n, rollout=64, batch_size=4096).minibatches for n in (4, 64, 2048)
+    ]
+    assert parts == [1, 1, 32]
+
+
+def test_an_agent_that_holds_its_keys_is_measured_for_as_long_as_one_that_does_not() -> None:
+    config = ppo_gpu.Config(episodes=2, max_episode_ticks=12)
+    calls = []
+
+    def act(states: Any) -> Any:
+        calls.append(len(states))
+        return torch.zeros(2, dtype=torch.int64)
+
+    for frame_skip in (1, 2, 3):
+        calls.clear()
+        ppo_gpu.played(act, config, "cpu", obs_type="state", frame_skip=frame_skip)
+        assert len(calls) == 12 // frame_skip
+        skips = ppo_gpu.Config(
+            num_envs=2, max_episode_ticks=12, agent=AgentConfig("state", frame_skip=frame_skip)
+        )
+        envs = ppo_gpu.make_envs(skips, backend="native")
+        envs.reset(seed=0)
+        cut_off = [bool(envs.step([0, 0])[3].all()) for _ in range(12 // frame_skip)]
+        assert cut_off == [False] * (12 // frame_skip - 1) + [True]
+
+
 class OneKey(VectorEnv):
     """Shows noise; action 3 is worth 100 points, any other none. An episode is five steps."""
 
@@ -209,7 +250,7 @@ class OneKey(VectorEnv):
 def test_it_learns_which_key_is_worth_pressing() -> None:
     torch.set_num_threads(1)
     config = ppo_gpu.Config(
-        num_envs=8, rollout=16, minibatches=4, learning_rate=5e-3, agent=SMALL, entropy=0.0
+        num_envs=8, rollout=16, batch_size=32, learning_rate=5e-3, agent=SMALL, entropy=0.0
     )
     envs = OneKey(8)
     learner = ppo_gpu.Learner(config, envs, "cpu")
@@ -222,7 +263,7 @@ def test_it_learns_which_key_is_worth_pressing() -> None:
 
 
 def test_a_rollout_marks_the_steps_that_begin_episodes() -> None:
-    config = ppo_gpu.Config(num_envs=2, rollout=9, minibatches=1, epochs=1, agent=SMALL)
+    config = ppo_gpu.Config(num_envs=2, rollout=9, epochs=1, agent=SMALL)
     learner = ppo_gpu.Learner(config, OneKey(2), "cpu")
     first, second = learner.play().valid[:, 0].tolist(), learner.play().valid[:, 0].tolist()
     begins = [t for t, valid in enumerate(first + second) if not valid]
@@ -253,9 +294,9 @@ def test_a_run_of_two_updates_writes_an_agent_a_curve_and_a_report(
         steps=64,
         num_envs=4,
         rollout=8,
-        minibatches=2,
+        batch_size=16,
         episodes=2,
-        max_episode_steps=300,
+        max_episode_ticks=300,
         device="cpu",
         agent=SMALL,
     )
@@ -272,7 +313,7 @@ def test_a_run_of_two_updates_writes_an_agent_a_curve_and_a_report(
 
 @pytest.mark.gpu
 def test_an_iteration_on_a_gpu_never_waits(tmp_path: Path) -> None:
-    config = ppo_gpu.Config(num_envs=64, rollout=8, minibatches=2, agent=SMALL, episodes=4)
+    config = ppo_gpu.Config(num_envs=64, rollout=8, batch_size=256, agent=SMALL, episodes=4)
     learner = ppo_gpu.Learner(config, ppo_gpu.make_envs(config, **ppo_gpu.placed("cuda")), "cuda")
     learner.iterate(1.0)
     with no_waiting():

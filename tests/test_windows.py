@@ -10,7 +10,9 @@ import pytest
 import torch
 from device_worlds import NativeWorld
 from numpy.typing import NDArray
+from small_models import small_agent
 
+from mirage_env.agent import Agent
 from mirage_env.arena import ARENA_DTYPE
 from mirage_env.rules import UNIT, Rules, tuning
 from mirage_env.simulator import Simulator, SimulatorConfig
@@ -319,15 +321,20 @@ def test_players_press_the_same_keys_for_the_same_seed() -> None:
     assert keys(other, 50) == later
 
 
-def test_what_an_arena_plays_does_not_depend_on_the_others() -> None:
+AGENTS = pytest.mark.parametrize("agent", [None, small_agent()], ids=["scripted", "agent"])
+
+
+@AGENTS
+def test_what_an_arena_plays_does_not_depend_on_the_others(agent: Agent | None) -> None:
     def chunk(first: int, arenas: int) -> Chunk:
-        recorder, recorded = Recorder(arenas, first, burn_in=40, threads=1), Chunk.empty(12, arenas)
+        recorder = Recorder(arenas, first, burn_in=40, threads=1, agent=agent)
+        recorded = Chunk.empty(12, arenas)
         recorder.record(recorded)
         return recorded
 
-    many, few = chunk(10, 8), chunk(13, 2)
+    many, few = chunk(10, 40), chunk(20, 11)
     for name in ("frames", "actions", "rewards", "terminated", "begun", "events"):
-        assert np.array_equal(getattr(many, name)[:, 3:5], getattr(few, name)), name
+        assert np.array_equal(getattr(many, name)[:, 10:21], getattr(few, name)), name
 
 
 def test_the_fields_of_arenas_are_their_memory() -> None:
@@ -343,13 +350,14 @@ def test_the_fields_of_arenas_are_their_memory() -> None:
         assert (arenas[name] == 1).all(), name
 
 
-def test_a_device_that_plays_gives_the_windows_that_the_host_gives() -> None:
+@AGENTS
+def test_a_device_that_plays_gives_the_windows_that_the_host_gives(agent: Agent | None) -> None:
     config = StoreConfig(
         arenas=24, steps=16, chunks=2, table=64, horizons=(1, 4), burn_in=30, threads=1
     )
 
     def windows(simulator: Any) -> list[torch.Tensor]:
-        recorder = Recorder(24, 7, burn_in=30, threads=1, simulator=simulator)
+        recorder = Recorder(24, 7, burn_in=30, threads=1, agent=agent, simulator=simulator)
         store = WindowStore(recorder, config, "cpu", 7)
         assert recorder.on_device is (simulator is not make_simulator)
         store.start()
@@ -360,13 +368,14 @@ def test_a_device_that_plays_gives_the_windows_that_the_host_gives() -> None:
                 state = store.state_dict()
             store.advance()
         store.close()
-        again = WindowStore(Recorder(24, 7, threads=1, simulator=simulator), config, "cpu", 7)
+        resumed = Recorder(24, 7, threads=1, agent=agent, simulator=simulator)
+        again = WindowStore(resumed, config, "cpu", 7)
         again.load_state_dict(state)
         again.start()
         again.advance()
-        resumed = [*again.sample(32, 1), *again.sample(32, 4)]
+        after = [*again.sample(32, 1), *again.sample(32, 4)]
         again.close()
-        assert all(torch.equal(a, b) for a, b in zip(resumed, drawn[20:30], strict=True))
+        assert all(torch.equal(a, b) for a, b in zip(after, drawn[20:30], strict=True))
         return drawn
 
     device = windows(lambda arenas, threads, rules: NativeWorld(arenas, rules, FOREVER))
