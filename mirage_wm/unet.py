@@ -19,10 +19,6 @@ from torch import Tensor, nn
 __all__ = ["ActionEmbedding", "LevelEmbedding", "UNet", "UNetConfig", "change", "wrap"]
 
 
-NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
-"""Where the pixels are, down and to the right, that a kernel takes in beside its own."""
-
-
 @dataclass(frozen=True)
 class UNetConfig:
     """The sizes of a U-Net; part of a file of weights, so that it can be rebuilt from there.
@@ -33,8 +29,8 @@ class UNetConfig:
         embedding: Size of the condition (E).
         context: Frames, and actions, that it sees.
         context_noise: Whether it is told how noisy the frames are that it sees.
-        kernels: Whether it moves the last frame, by a kernel of 3x3 for each pixel (`change`), or
-            names the change alone.
+        kernels: How many of the last frames it moves, each by a kernel of 3x3 for each pixel
+            (`change`); without, it names the change alone.
     """
 
     widths: tuple[int, ...] = (64, 112, 160)
@@ -42,12 +38,17 @@ class UNetConfig:
     embedding: int = 96
     context: int = 4
     context_noise: bool = False
-    kernels: bool = False
+    kernels: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for kernels of frames that it does not see."""
+        if not 0 <= self.kernels <= self.context:
+            raise ValueError(f"kernels must be from 0 to {self.context}, got {self.kernels}")
 
     @property
     def changes(self) -> int:
         """Channels that a change of a frame is told by: its colours, and its pixels' kernels."""
-        return 3 + len(NEIGHBOURS) * self.kernels
+        return 3 + max(9 * self.kernels - 1, 0)
 
     @property
     def cell(self) -> int:
@@ -67,26 +68,32 @@ def wrap(x: Tensor) -> Tensor:
     return torch.cat([x[..., -1:], x, x[..., :1]], 3)
 
 
-def change(raw: Tensor, frame: Tensor) -> Tensor:
-    """Return the change of a frame as a net tells it: what is new, and how the frame moves.
+def change(raw: Tensor, context: Tensor) -> Tensor:
+    """Return the change of the last frame as a net tells it: what is new, and how frames move.
 
-    A kernel takes from each neighbour of a pixel a share of the difference to it (as in kernel
-    prediction, Niklaus et al. 2017, https://arxiv.org/abs/1703.07514). So where the picture is even
-    nothing changes, and an edge that moves by part of a pixel changes by that part of its height:
-    the net need not know how high it is.
+    Kernels take shares of the differences between a pixel and those around it, now and before (as
+    in kernel prediction, Niklaus et al. 2017, https://arxiv.org/abs/1703.07514). So where pictures
+    are even nothing changes, and an edge that moves by part of a pixel changes by that part of its
+    height: the net need not know how high it is.
 
     Args:
-        raw: [B, `UNetConfig.changes`, H, W]: the colours that are added and, of a net with
-            kernels, the weights of each pixel's `NEIGHBOURS`.
-        frame: The frame, [B, 3, H, W].
+        raw: [B, `UNetConfig.changes`, H, W]: the colours that are added and, of a net with kernels,
+            a weight for each of the 3x3 pixels around in the last frame, without its own, then for
+            each of those in the frame before, and so on.
+        context: The last frames, [B, 3 * context, H, W].
     """
     total, weights = raw[:, :3], raw[:, 3:]
-    if not weights.shape[1]:
+    kernels = (weights.shape[1] + 1) // 9
+    if not kernels:
         return total
-    around, (h, w) = wrap(frame), frame.shape[2:]
-    for k, (y, x) in enumerate(NEIGHBOURS):
-        neighbour = around[:, :, 1 + y : 1 + y + h, 1 + x : 1 + x + w]
-        total = total + weights[:, k : k + 1] * (neighbour - frame)
+    last, (h, w) = context[:, -3:], context.shape[2:]
+    around = wrap(context[:, -3 * kernels :])
+    # From the latest frame to the earliest, in each from above and from the left.
+    places = [(t, y, x) for t in reversed(range(kernels)) for y in range(3) for x in range(3)]
+    places.remove((kernels - 1, 1, 1))
+    for k, (t, y, x) in enumerate(places):
+        near = around[:, 3 * t : 3 * t + 3, y : y + h, x : x + w]
+        total = total + weights[:, k : k + 1] * (near - last)
     return total
 
 
