@@ -26,7 +26,7 @@ class TrainConfig:
         split: Where the fragments of a rock go in the game that is learned (`Rules.split`).
         resume: Go on from the checkpoint in `out`, if there is one.
         start: Begin with the weights of this model (a name or a .safetensors file), not with random
-            ones. It may have fewer kernels (`UNetConfig.kernels`): the others begin as nothing.
+            ones. It may be one without kernels (`UNetConfig.kernels`): these begin as nothing.
         seed: Of the weights, of the play (below 2**62) and of the draws.
         device: "cuda", "cpu", or "auto": the GPU if there is one.
         compile: Compile the model: 20 to 40 s for each of two graphs, three times the speed.

@@ -191,7 +191,7 @@ class Trainer:
     def _begin_with(self, start: Model) -> None:
         """Take over the weights of a model; kernels that it has not begin as nothing."""
         config, net = self.config, start.config
-        if net.kernels < config.net.kernels:
+        if not net.kernels:
             net = replace(net, kernels=config.net.kernels)
         if (kind_of(start), net) != (config.kind, config.net):
             raise ValueError(

@@ -48,7 +48,7 @@ class UNetConfig:
     @property
     def changes(self) -> int:
         """Channels that a change of a frame is told by: its colours, and its pixels' kernels."""
-        return 3 + max(9 * self.kernels - 1, 0)
+        return 3 + 9 * self.kernels
 
     @property
     def cell(self) -> int:
@@ -78,23 +78,21 @@ def change(raw: Tensor, context: Tensor) -> Tensor:
 
     Args:
         raw: [B, `UNetConfig.changes`, H, W]: the colours that are added and, of a net with kernels,
-            a weight for each of the 3x3 pixels around in the last frame, without its own, then for
-            each of those in the frame before, and so on.
+            for each of the 3x3 pixels around, from above and from the left, its weights in each of
+            the last frames, the oldest first.
         context: The last frames, [B, 3 * context, H, W].
     """
-    total, weights = raw[:, :3], raw[:, 3:]
-    kernels = (weights.shape[1] + 1) // 9
+    colours, kernels = raw[:, :3], (raw.shape[1] - 3) // 9
     if not kernels:
-        return total
+        return colours
     last, (h, w) = context[:, -3:], context.shape[2:]
-    around = wrap(context[:, -3 * kernels :])
-    # From the latest frame to the earliest, in each from above and from the left.
-    places = [(t, y, x) for t in reversed(range(kernels)) for y in range(3) for x in range(3)]
-    places.remove((kernels - 1, 1, 1))
-    for k, (t, y, x) in enumerate(places):
-        near = around[:, 3 * t : 3 * t + 3, y : y + h, x : x + w]
-        total = total + weights[:, k : k + 1] * (near - last)
-    return total
+    around = wrap(context[:, -3 * kernels :]).unflatten(1, (kernels, 3))
+    weights = raw[:, 3:].unflatten(1, (9, kernels, 1))
+    moved = weights.new_zeros(())
+    for k in range(9):
+        y, x = divmod(k, 3)
+        moved = moved + weights[:, k] * (around[..., y : y + h, x : x + w] - last[:, None])
+    return colours + moved.sum(1)
 
 
 class TorusConv(nn.Conv2d):
