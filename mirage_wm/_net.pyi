@@ -17,7 +17,7 @@ class Net:
         blocks: int,
         embedding: int,
         told: int,
-        kernels: bool,
+        kernels: int,
         num_threads: int,
         instructions: Literal["auto", "v4", "v3", "plain"] = "auto",
     ) -> None: ...

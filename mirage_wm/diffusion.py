@@ -112,7 +112,7 @@ class Diffusion(FrameModel):
         )
         x = torch.where(sigma[:, None, None, None] < SIGMA_MAX, x, 0.0)
         raw, summary = self.unet(torch.cat([context, c_in * x], 1), condition)
-        raw = change(raw.float(), context[:, -3:])
+        raw = change(raw.float(), context)
         denoised = c_skip * x + c_out * (GAIN * raw)  # D(x; sigma) (Eq. 7)
         return Denoised(denoised, summary[:, :-1], summary[:, -1])
 

@@ -48,8 +48,6 @@ KINDS = {
     "its net.",
 }
 
-MOVES = " The last frame is moved by a kernel of 3x3 for each pixel."
-
 OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon (AdamW for what is no inner convolution)"}
 
 CHANCE = {
@@ -116,12 +114,16 @@ def page(card: Card) -> str:
         parameters=f"{card.parameters:,}",
         widths=", ".join(map(str, card.architecture["widths"])),
         blocks=card.architecture["blocks"],
-        moves=MOVES if card.architecture.get("kernels") else "",
+        moves=_moves(card.architecture.get("kernels", 0)),
         rules_version=card.rules_version,
         sha256=card.sha256,
     )
     limits = LIMITS.substitute(chance=CHANCE[card.kind])
     return head + _training(card.training, card.kind) + _figures(card.figures) + limits
+
+
+def _moves(kernels: int) -> str:
+    return f" Kernels of 3x3 for each pixel move the last {kernels} frames." if kernels else ""
 
 
 def _training(training: dict[str, Any], kind: str) -> str:

@@ -58,8 +58,8 @@ class Regression(FrameModel):
             told = context.new_zeros(context.shape[0]) if told is None else told
             condition = condition + self.noise(told / CONTEXT_NOISE)
         raw, summary = self.unet(context, condition)
-        last = context[:, -3:]
-        return Prediction(last + change(raw, last), summary[:, :-1], summary[:, -1])
+        frame = context[:, -3:] + change(raw, context)
+        return Prediction(frame, summary[:, :-1], summary[:, -1])
 
     def errors(
         self,

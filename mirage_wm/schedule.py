@@ -39,7 +39,7 @@ class Schedule:
         warm_up: Steps until the peak.
     """
 
-    shares: tuple[float, float, float] = (0.5, 0.2, 0.3)
+    shares: tuple[float, float, float] = (0.1, 0.6, 0.3)
     peak: float = 1.5e-3
     floor: float = 0.1
     rollout_peak: float = 3e-4

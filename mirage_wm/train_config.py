@@ -78,7 +78,7 @@ class TrainConfig:
     tensorboard: bool = False
     budget: Budget = field(default_factory=Budget)
     schedule: Schedule = field(default_factory=Schedule)
-    net: UNetConfig = field(default_factory=lambda: UNetConfig(context_noise=True, kernels=True))
+    net: UNetConfig = field(default_factory=lambda: UNetConfig(context_noise=True, kernels=2))
     data: StoreConfig = field(default_factory=StoreConfig)
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mirage_wm.conditions import ACTION_SWITCHES, FREQUENCIES
-from mirage_wm.unet_config import NEIGHBOURS, UNetConfig
+from mirage_wm.unet_config import UNetConfig
 
 __all__ = ["ActionEmbedding", "LevelEmbedding", "UNet", "change", "wrap"]
 
@@ -33,27 +33,31 @@ def wrap(x: Tensor) -> Tensor:
     return torch.cat([x[..., -1:], x, x[..., :1]], 3)
 
 
-def change(raw: Tensor, frame: Tensor) -> Tensor:
-    """Return the change of a frame as a net tells it: what is new, and how the frame moves.
+def change(raw: Tensor, context: Tensor) -> Tensor:
+    """Return the change of the last frame as a net tells it: what is new, and how frames move.
 
-    A kernel takes from each neighbour of a pixel a share of the difference to it (as in kernel
-    prediction, Niklaus et al. 2017, https://arxiv.org/abs/1703.07514). So where the picture is even
-    nothing changes, and an edge that moves by part of a pixel changes by that part of its height:
-    the net need not know how high it is.
+    Kernels take shares of the differences between a pixel and those around it, now and before (as
+    in kernel prediction, Niklaus et al. 2017, https://arxiv.org/abs/1703.07514). So where pictures
+    are even nothing changes, and an edge that moves by part of a pixel changes by that part of its
+    height: the net need not know how high it is.
 
     Args:
-        raw: [B, `UNetConfig.changes`, H, W]: the colours that are added and, of a net with
-            kernels, the weights of each pixel's `NEIGHBOURS`.
-        frame: The frame, [B, 3, H, W].
+        raw: [B, `UNetConfig.changes`, H, W]: the colours that are added and, of a net with kernels,
+            for each of the 3x3 pixels around, from above and from the left, its weights in each of
+            the last frames, the oldest first.
+        context: The last frames, [B, 3 * context, H, W].
     """
-    total, weights = raw[:, :3], raw[:, 3:]
-    if not weights.shape[1]:
-        return total
-    around, (h, w) = wrap(frame), frame.shape[2:]
-    for k, (y, x) in enumerate(NEIGHBOURS):
-        neighbour = around[:, :, 1 + y : 1 + y + h, 1 + x : 1 + x + w]
-        total = total + weights[:, k : k + 1] * (neighbour - frame)
-    return total
+    colours, kernels = raw[:, :3], (raw.shape[1] - 3) // 9
+    if not kernels:
+        return colours
+    last, (h, w) = context[:, -3:], context.shape[2:]
+    around = wrap(context[:, -3 * kernels :]).unflatten(1, (kernels, 3))
+    weights = raw[:, 3:].unflatten(1, (9, kernels, 1))
+    moved = weights.new_zeros(())
+    for k in range(9):
+        y, x = divmod(k, 3)
+        moved = moved + weights[:, k] * (around[..., y : y + h, x : x + w] - last[:, None])
+    return colours + moved.sum(1)
 
 
 class TorusConv(nn.Conv2d):

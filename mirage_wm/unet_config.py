@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["NEIGHBOURS", "UNetConfig"]
-
-NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
-"""Where the pixels are, down and to the right, that a kernel takes in beside its own."""
+__all__ = ["UNetConfig"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +17,8 @@ class UNetConfig:
         embedding: Size of the condition (E).
         context: Frames, and actions, that it sees.
         context_noise: Whether it is told how noisy the frames are that it sees.
-        kernels: Whether it moves the last frame, by a kernel of 3x3 for each pixel
-            (`mirage_wm.unet.change`), or names the change alone.
+        kernels: How many of the last frames it moves, each by a kernel of 3x3 for each pixel
+            (`mirage_wm.unet.change`); without, it names the change alone.
     """
 
     widths: tuple[int, ...] = (64, 112, 160)
@@ -29,12 +26,17 @@ class UNetConfig:
     embedding: int = 96
     context: int = 4
     context_noise: bool = False
-    kernels: bool = False
+    kernels: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for kernels of frames that it does not see."""
+        if not 0 <= self.kernels <= self.context:
+            raise ValueError(f"kernels must be from 0 to {self.context}, got {self.kernels}")
 
     @property
     def changes(self) -> int:
         """Channels that a change of a frame is told by: its colours, and its pixels' kernels."""
-        return 3 + len(NEIGHBOURS) * self.kernels
+        return 3 + 9 * self.kernels
 
     @property
     def cell(self) -> int:

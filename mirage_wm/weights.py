@@ -282,7 +282,7 @@ def architecture(card: Card) -> UNetConfig:
     sizes.pop("kind", None)
     try:
         return UNetConfig(**{**sizes, "widths": tuple(sizes["widths"])})
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(
             f"the architecture of {card.name} is not known here: {card.architecture} ({error})"
         ) from error

@@ -40,7 +40,7 @@ def write_model(folder: Path, name: str = "small", seed: int = 0, kind: str = "r
     """Write a lively model's weights; return the path of the safetensors file."""
     draws = kind == "diffusion"
     # With all that a net can have, and with nothing.
-    config = replace(SMALL, context_noise=draws, kernels=draws)
+    config = replace(SMALL, context_noise=draws, kernels=2 if draws else 0)
     return save_weights(folder, name, enlivened(kind, config, seed), {})
 
 

@@ -14,7 +14,7 @@ from mirage_wm.regression import Regression, to_context, to_pixels
 from mirage_wm.rewards import ENDS, REWARDS, reward_class
 from mirage_wm.simulators import make_simulator
 from mirage_wm.unet import change
-from mirage_wm.unet_config import NEIGHBOURS, UNetConfig
+from mirage_wm.unet_config import UNetConfig
 
 
 @pytest.fixture(autouse=True)
@@ -27,10 +27,8 @@ def pictures(n: int, seed: int = 0) -> torch.Tensor:
     return torch.randint(0, 256, (n, 4, 64, 64, 3), dtype=torch.uint8, generator=generator)
 
 
-@pytest.mark.parametrize(
-    ("shift", "kernels"), [((8, 0), False), ((0, -16), True), ((24, 40), True)]
-)
-def test_shifting_the_torus_shifts_the_prediction(shift: tuple[int, int], kernels: bool) -> None:
+@pytest.mark.parametrize(("shift", "kernels"), [((8, 0), 0), ((0, -16), 1), ((24, 40), 4)])
+def test_shifting_the_torus_shifts_the_prediction(shift: tuple[int, int], kernels: int) -> None:
     model = lively_model(UNetConfig(kernels=kernels))
     context, actions = to_context(pictures(2)), torch.tensor([[0, 1, 5, 11], [9, 2, 3, 6]])
     with torch.no_grad():
@@ -43,17 +41,27 @@ def test_shifting_the_torus_shifts_the_prediction(shift: tuple[int, int], kernel
     torch.testing.assert_close(there.terminated, here.terminated, atol=1e-4, rtol=0)
 
 
-def test_kernels_move_a_frame_by_whole_pixels_and_by_parts_of_one() -> None:
-    frame = to_context(pictures(1))[:, :3]
-    for k, (y, x) in enumerate(NEIGHBOURS):
-        raw = torch.zeros(1, UNetConfig(kernels=True).changes, 64, 64)
+def test_kernels_move_frames_by_whole_pixels_and_by_parts_of_one() -> None:
+    context = to_context(pictures(1))
+    last, frames = context[:, -3:], (context[:, -6:-3], context[:, -3:])
+    places = [(y, x, frame) for y in (-1, 0, 1) for x in (-1, 0, 1) for frame in frames]
+    assert UNetConfig(kernels=2).changes == 3 + len(places)
+    for k, (y, x, frame) in enumerate(places):
+        raw = torch.zeros(1, 3 + len(places), 64, 64)
         moved = frame.roll((-y, -x), (2, 3))
         raw[:, 3 + k] = 1.0
-        torch.testing.assert_close(frame + change(raw, frame), moved)
+        torch.testing.assert_close(last + change(raw, context), moved)
         raw[:, 3 + k] = 0.25
-        torch.testing.assert_close(frame + change(raw, frame), 0.75 * frame + 0.25 * moved)
+        torch.testing.assert_close(last + change(raw, context), 0.75 * last + 0.25 * moved)
         raw[:, :3] = 0.5
-        torch.testing.assert_close(change(raw, torch.ones_like(frame)), torch.full_like(frame, 0.5))
+        even = torch.ones_like(context)
+        torch.testing.assert_close(change(raw, even), torch.full_like(last, 0.5))
+    assert torch.equal(change(raw[:, :3], context), raw[:, :3])
+
+
+def test_kernels_of_frames_that_a_net_does_not_see_are_refused() -> None:
+    with pytest.raises(ValueError, match="kernels must be from 0 to 4, got 5"):
+        UNetConfig(kernels=5)
 
 
 def test_every_edge_is_joined_to_the_opposite_one() -> None:
@@ -87,7 +95,7 @@ def test_gradients_reach_every_parameter() -> None:
 def test_compiled_gradients_in_mixed_precision_are_numbers() -> None:
     # A compiler may compute a maximum in one precision and look for it in another: with
     # Tensor.amax it found it nowhere, and divided by the number of places.
-    model = lively_model(UNetConfig(widths=(16, 16, 16), blocks=1, embedding=16)).train()
+    model = lively_model(UNetConfig(widths=(16, 16, 16), blocks=1, embedding=16, kernels=2)).train()
     compiled = torch.compile(model, dynamic=False)
     actions = torch.randint(12, (4, 4), generator=torch.Generator().manual_seed(0))
     with torch.autocast("cpu", torch.bfloat16):

@@ -82,7 +82,7 @@ def test_on_the_cpu_the_same_is_dreamt_as_by_torch(
 @pytest.mark.parametrize(
     "config",
     [
-        UNetConfig(widths=(24, 40, 56), blocks=2, embedding=12, context=3, kernels=True),
+        UNetConfig(widths=(24, 40, 56), blocks=2, embedding=12, context=3, kernels=3),
         UNetConfig(widths=(16, 8, 24, 8), blocks=1, embedding=20, context_noise=True),
         UNetConfig(widths=(10,), blocks=3, embedding=7, context=1),
     ],

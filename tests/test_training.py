@@ -195,16 +195,17 @@ def test_a_run_can_start_from_given_weights_of_the_same_net(
 
 def test_a_run_can_start_from_weights_without_kernels(config: TrainConfig, tmp_path: Path) -> None:
     path = write_model(tmp_path)
-    begun = Trainer(replace(config, start=str(path), net=replace(SMALL, kernels=True)))
+    net = replace(load_model(path).config, kernels=2)
+    config = replace(config, start=str(path))
+    begun = Trainer(replace(config, net=net))
     begun.store.close()
     windows = begun.store.sample(4, 1)
-    seen, keys = windows.frames[:, :4], windows.actions[:, :4]
-    for ours, theirs in zip(
-        begun.model.predict(seen, keys), load_model(path).predict(seen, keys), strict=True
-    ):
-        assert torch.equal(ours, theirs)
+    given = windows.frames[:, :4], windows.actions[:, :4]
+    ours, theirs = begun.model.predict(*given), load_model(path).predict(*given)
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.equal(one, other)
     with pytest.raises(ValueError, match=r"with a net of .* change --kind and --net"):
-        Trainer(replace(config, start=str(path), net=replace(SMALL, blocks=2, kernels=True)))
+        Trainer(replace(config, net=replace(net, blocks=2)))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -66,6 +66,7 @@ def test_weights_of_other_rules_are_refused(file: Path) -> None:
         ({"kind": "oracle"}, "kind 'oracle'; this version knows 'regression', 'diffusion'"),
         ({"kind": "diffusion", "widths": [8, 16], "blocks": 1, "embedding": 8}, "do not fit"),
         ({"kind": "regression", "widths": [8, 16], "depth": 3}, "architecture of small"),
+        ({"kind": "regression", "widths": [8, 16], "kernels": 9}, "architecture of small"),
         ({"kind": "regression"}, "architecture of small"),
         ({"kind": "regression", "widths": [8, 8], "blocks": 1, "embedding": 8}, "do not fit"),
     ],

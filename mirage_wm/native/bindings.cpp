@@ -54,7 +54,7 @@ using Array = nb::ndarray<T, nb::ndim<dimensions>, nb::c_contig, nb::device::cpu
 class Net {
   public:
     Net(nb::dict weights, int edge, int frames, int extra, const std::vector<int> &widths,
-        int blocks, int embedding, int told, bool kernels, int num_threads,
+        int blocks, int embedding, int told, int kernels, int num_threads,
         const std::string &instructions)
         : num_threads_(num_threads),
           net_(unpacked(weights), {edge, frames, extra, widths, blocks, embedding, told, kernels},
@@ -128,7 +128,7 @@ class Net {
 
 NB_MODULE(_net, m) {
     nb::class_<Net>(m, "Net")
-        .def(nb::init<nb::dict, int, int, int, const std::vector<int> &, int, int, int, bool, int,
+        .def(nb::init<nb::dict, int, int, int, const std::vector<int> &, int, int, int, int, int,
                       const std::string &>(),
              nb::arg("weights"), nb::arg("edge"), nb::arg("frames"), nb::arg("extra"),
              nb::arg("widths"), nb::arg("blocks"), nb::arg("embedding"), nb::arg("told"),

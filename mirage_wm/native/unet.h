@@ -370,17 +370,14 @@ struct Workspace {
     std::vector<Level> levels;
 };
 
-constexpr int NEIGHBOURS = 8; // of a pixel: those of mirage_wm.unet_config, row by row
-
 // The sizes of a net: see mirage_wm.unet_config.UNetConfig.
 struct Sizes {
     int edge, frames, extra; // of the pictures that it sees, and channels beside the frames'
     std::vector<int> widths;
-    int blocks, embedding, told;
-    bool kernels; // whether the change of a frame is told by kernels too
+    int blocks, embedding, told, kernels;
 
     int levels() const { return int(widths.size()); }
-    int changes() const { return 3 + (kernels ? NEIGHBOURS : 0); }
+    int changes() const { return 3 + 9 * kernels; }
 };
 
 class UNet {
@@ -448,7 +445,7 @@ class UNet {
         Level &top = at.levels[0];
         out_norm_(top.x, top.bordered, team);
         out_(top.bordered, at.out, false, team);
-        change(at.out, seen + size_t(sizes.frames - 1) * sizes.edge * sizes.edge * 3, picture);
+        change(at.out, seen, picture);
     }
 
   private:
@@ -484,24 +481,26 @@ class UNet {
     }
 
     // The change of the last frame, as mirage_wm.unet.change has it: the colours that are added,
-    // and from each neighbour of a pixel a share of the difference to it.
-    void change(Picture &from, const uint8_t *last, float *picture) const {
-        const int edge = sizes.edge, changes = sizes.changes();
+    // and shares of the differences between a pixel and those around it, now and before.
+    void change(Picture &from, const uint8_t *seen, float *picture) const {
+        const int edge = sizes.edge, kernels = sizes.kernels;
+        const size_t frame = size_t(edge) * edge * 3;
+        const uint8_t *last = seen + (sizes.frames - 1) * frame;
         for (int y = 0; y < edge; y++) {
-            const uint8_t *rows[3];
-            for (int i = 0; i < 3; i++)
-                rows[i] = last + size_t((y + i - 1 + edge) % edge) * edge * 3;
             for (int x = 0; x < edge; x++, picture += 3) {
                 // Channel 4 * c + 2 * y + x, as PyTorch's pixel_shuffle has it.
                 const float *told = from.row(y / 2) + x / 2 * from.channels + y % 2 * 2 + x % 2;
+                const uint8_t *pixel = last + (size_t(y) * edge + x) * 3;
                 for (int c = 0; c < 3; c++) picture[c] = told[4 * c];
-                for (int k = 3, i = 0; k < changes; k++, i++) {
-                    const int place = i < NEIGHBOURS / 2 ? i : i + 1; // the middle is none
-                    const uint8_t *row = rows[place / 3];
+                for (int place = 0; kernels && place < 9; place++) {
+                    const int row = (y + place / 3 - 1 + edge) % edge;
                     const int column = (x + place % 3 - 1 + edge) % edge;
-                    for (int c = 0; c < 3; c++)
-                        picture[c] += told[4 * k] *
-                                      (float(row[3 * column + c] - rows[1][3 * x + c]) / 255.0f);
+                    for (int k = 0; k < kernels; k++) {
+                        const uint8_t *other = seen + (sizes.frames - kernels + k) * frame +
+                                               (size_t(row) * edge + column) * 3;
+                        const float weight = told[4 * (3 + place * kernels + k)] / 255.0f;
+                        for (int c = 0; c < 3; c++) picture[c] += weight * (other[c] - pixel[c]);
+                    }
                 }
             }
         }
