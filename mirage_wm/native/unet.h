@@ -487,17 +487,18 @@ class UNet {
         const size_t frame = size_t(edge) * edge * 3;
         const uint8_t *last = seen + (sizes.frames - 1) * frame;
         for (int y = 0; y < edge; y++) {
+            const int rows[3] = {y ? y - 1 : edge - 1, y, y + 1 < edge ? y + 1 : 0};
             for (int x = 0; x < edge; x++, picture += 3) {
+                const int columns[3] = {x ? x - 1 : edge - 1, x, x + 1 < edge ? x + 1 : 0};
                 // Channel 4 * c + 2 * y + x, as PyTorch's pixel_shuffle has it.
                 const float *told = from.row(y / 2) + x / 2 * from.channels + y % 2 * 2 + x % 2;
                 const uint8_t *pixel = last + (size_t(y) * edge + x) * 3;
                 for (int c = 0; c < 3; c++) picture[c] = told[4 * c];
                 for (int place = 0; kernels && place < 9; place++) {
-                    const int row = (y + place / 3 - 1 + edge) % edge;
-                    const int column = (x + place % 3 - 1 + edge) % edge;
+                    const size_t around = size_t(rows[place / 3]) * edge + columns[place % 3];
                     for (int k = 0; k < kernels; k++) {
-                        const uint8_t *other = seen + (sizes.frames - kernels + k) * frame +
-                                               (size_t(row) * edge + column) * 3;
+                        const uint8_t *other =
+                            seen + (sizes.frames - kernels + k) * frame + 3 * around;
                         const float weight = told[4 * (3 + place * kernels + k)] / 255.0f;
                         for (int c = 0; c < 3; c++) picture[c] += weight * (other[c] - pixel[c]);
                     }
