@@ -77,7 +77,9 @@ def ended(work: Callable[[], int | None], *expected: type[Exception]) -> int:
         *expected: Errors that are told in a line and not as a traceback, beside the usual.
     """
     try:
-        return work() or OK
+        code = work() or OK
+        sys.stdout.flush()  # here, where it is known what to do if nobody reads it
+        return code
     except KeyboardInterrupt as stop:
         _say(": ".join(["interrupted", *map(str, stop.args)]))
         return INTERRUPTED
@@ -106,8 +108,8 @@ def _say(line: str) -> None:
 
 
 def _in_a_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split())
 
 
