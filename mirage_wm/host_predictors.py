@@ -1,7 +1,7 @@
 """One step of a dream on the CPU, without PyTorch: by the native net, or by onnxruntime.
 
 Both are given the same checked weights. The native net (`mirage_wm/native/`) is compiled with the
-package and three times as fast; onnxruntime has the graph of the net from ``NAME.onnx`` (see
+package and about twice as fast; onnxruntime has the graph of the net from ``NAME.onnx`` (see
 `mirage_wm.onnx_graph`), which holds no weights: they come from the safetensors file, so there is
 one copy of them and one hash.
 """
