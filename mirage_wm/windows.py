@@ -81,7 +81,7 @@ class StoreConfig:
         threads: Threads of the CPU's simulator; 0 takes one for each core.
         waves: How many times as often as plain motion the announcement of a wave is drawn.
         agent: One of the players: the name of an agent that comes with the project, or its
-            .safetensors file; None leaves the scripted players alone.
+            .safetensors file; without one the scripted players are alone.
     """
 
     arenas: int = 1024

@@ -307,7 +307,7 @@ def test_a_first_reset_with_a_mask_is_refused() -> None:
 
 
 def config() -> SimulatorConfig:
-    return SimulatorConfig(np.zeros((1, 5), np.int32))
+    return SimulatorConfig(np.zeros((1, 6), np.int32))
 
 
 @pytest.mark.parametrize(
