@@ -1,8 +1,9 @@
 """How every command of the project reads its arguments, and how it ends.
 
 Arguments are the fields of a frozen dataclass, read by tyro. A command ends with 0 when it is done,
-1 when it failed, 2 when it was used wrongly and 130 when it was interrupted, and says why in a
-line.
+1 when it failed (a file, a port, a device or a package is not there), 2 when it was used wrongly
+(its arguments cannot be right on any machine), 130 when it was interrupted and 143 when it was
+terminated; and says why in a line.
 """
 
 from __future__ import annotations
@@ -77,7 +78,9 @@ def ended(work: Callable[[], int | None], *expected: type[Exception]) -> int:
         *expected: Errors that are told in a line and not as a traceback, beside the usual.
     """
     try:
-        return work() or OK
+        code = work() or OK
+        sys.stdout.flush()  # here, where it is known what to do if nobody reads it
+        return code
     except KeyboardInterrupt as stop:
         _say(": ".join(["interrupted", *map(str, stop.args)]))
         return INTERRUPTED
@@ -106,8 +109,8 @@ def _say(line: str) -> None:
 
 
 def _in_a_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split())
 
 

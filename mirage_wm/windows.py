@@ -195,18 +195,12 @@ class WindowStore:
         return self._feed.waited
 
     def start(self) -> None:
-        """Fill the ring and let play go on."""
-        self._feed.start()
-        for _ in range(self.config.chunks):
-            self._send_for_next()
-            self._count_in()
-        self._send_for_next()
-        for k, table in self._tables.items():
-            if bool((table[self._slots()] < 0).any()):
-                raise ValueError(
-                    f"there is no window of {self.config.context + k} frames in a chunk that does "
-                    "not reach over a beginning: make chunks longer"
-                )
+        """Fill the ring and let play go on; if that cannot be or is interrupted, close."""
+        try:
+            self._fill()
+        except BaseException:
+            self.close()
+            raise
 
     def advance(self) -> None:
         """Let the chunk on its way take part, drop the oldest, and send for the next."""
@@ -269,6 +263,19 @@ class WindowStore:
     def close(self) -> None:
         """Stop the play. Closing twice is fine."""
         self._feed.close()
+
+    def _fill(self) -> None:
+        self._feed.start()
+        for _ in range(self.config.chunks):
+            self._send_for_next()
+            self._count_in()
+        self._send_for_next()
+        for k, table in self._tables.items():
+            if bool((table[self._slots()] < 0).any()):
+                raise ValueError(
+                    f"there is no window of {self.config.context + k} frames in a chunk that does "
+                    "not reach over a beginning: make chunks longer"
+                )
 
     def _slots(self) -> list[int]:
         """Return the slots of the chunks that take part."""
