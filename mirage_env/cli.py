@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -32,6 +33,7 @@ __all__ = [
     "Version",
     "Watch",
     "main",
+    "prepare",
 ]
 
 
@@ -192,6 +194,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     chosen = list(sys.argv[1:] if arguments is None else arguments)
     return ended(lambda: _run(chosen))
+
+
+def prepare() -> None:
+    """Import what the command of this process takes long to import; `main` says what is missing."""
+    if (name := "".join(sys.argv[1:2])) in DELEGATED:
+        with suppress(ImportError):
+            import_module(DELEGATED[name][0])
 
 
 def _run(arguments: list[str]) -> int:

@@ -1,8 +1,9 @@
 """How every command of the project reads its arguments, and how it ends.
 
 Arguments are the fields of a frozen dataclass, read by tyro. A command ends with 0 when it is done,
-1 when it failed, 2 when it was used wrongly and 130 when it was interrupted, and says why in a
-line.
+1 when it failed (a file, a port, a device or a package is not there), 2 when it was used wrongly
+(its arguments cannot be right on any machine), 130 when it was interrupted and 143 when it was
+terminated; and says why in a line.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn, SupportsIndex
 
 import gymnasium
 import numpy as np
@@ -114,6 +114,13 @@ class WorldEnv(gymnasium.Env[Any, Any]):
     def observe(self) -> Any:
         """Return the observation of the world as it stands, such as after `restore`."""
         return self.vector_env.observe()[0]
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse to be copied or pickled: the simulator is memory of this process."""
+        raise TypeError(
+            f"{type(self).__name__} cannot be copied or pickled: make another and let it go on "
+            "from a moment of this one, by another.restore(this.snapshot())"
+        )
 
     def snapshot(self) -> Snapshot:
         """Save the whole state (see `WorldVectorEnv.snapshot`)."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, NoReturn, SupportsIndex, cast
 
 import gymnasium
 import numpy as np
@@ -371,6 +371,13 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
                 f"the snapshot's stacked observations have the shape {its}, these environments' "
                 f"{mine}: frame_stack, obs_size and obs_type must be the same"
             )
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse to be copied or pickled: the simulator is memory of this process."""
+        raise TypeError(
+            f"{type(self).__name__} cannot be copied or pickled: make another and let it go on "
+            "from a moment of this one, by another.restore(this.snapshot())"
+        )
 
     def require_open(self) -> None:
         """Raise `gymnasium.error.ClosedEnvironmentError` after `close`."""

@@ -332,3 +332,85 @@ def test_an_interrupted_recording_leaves_nothing(tmp_path):
     assert said.endswith("mirage: interrupted\n")
     assert "Traceback" not in said
     assert not list(tmp_path.iterdir())
+
+
+def installed(*arguments, before, cwd):
+    """Run the command as it is installed, after some code, where SIGINT is not ignored."""
+    code = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"{before}\nfrom mirage_command import main\nsys.exit(main())"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def signal_at(module, name):
+    """Return code that sends a signal when a module is about to be imported."""
+    return (
+        "class Sender:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        "            sys.meta_path.remove(self)\n"
+        f"            os.kill(os.getpid(), signal.{name})\n"
+        "sys.meta_path.insert(0, Sender())\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        ("version", "numpy"),
+        ("version", "gymnasium.spaces"),
+        ("version", "tyro"),
+        ("train", "torch.nn"),
+        ("evaluate", "torch.nn"),
+        ("serve", "mirage_web.lanes"),
+    ],
+)
+def test_an_interrupt_while_something_is_imported_is_one_line(command, module, tmp_path):
+    if command in cli.DELEGATED:
+        pytest.importorskip(cli.DELEGATED[command][1])
+    done = installed(command, before=signal_at(module, "SIGINT"), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "mirage: interrupted\n"
+
+
+@needs_player
+@pytest.mark.parametrize(
+    ("name", "code", "said"), [("SIGINT", 130, "mirage: interrupted\n"), ("SIGTERM", 143, "")]
+)
+def test_a_signal_while_a_video_is_written_leaves_nothing(name, code, said, tmp_path):
+    before = (
+        "import mirage_env.play.session as session\n"
+        "step, begun = session.Session.advance, []\n"
+        "def advance(self, action):\n"
+        "    begun.append(action)\n"
+        "    if len(begun) == 20:\n"
+        f"        os.kill(os.getpid(), signal.{name})\n"
+        "    return step(self, action)\n"
+        "session.Session.advance = advance\n"
+    )
+    arguments = ("--no-dream", "--record", "a.gif", "--size", "64")
+    done = installed("play", *arguments, before=before, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (code, said)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_printed_is_one_line():
+    with open("/dev/full", "w") as full:
+        code = (
+            "from mirage_env.command_line import ended; raise SystemExit(ended(lambda: print(1)))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        )
+    assert done.stderr.startswith("mirage: No space left on device\n")
+    assert done.returncode != 0

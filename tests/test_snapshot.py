@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from dataclasses import replace
 from typing import Any
@@ -182,3 +183,11 @@ def test_a_part_of_a_fresh_environment_is_not_enough_to_step() -> None:
     fresh.reset(options={"reset_mask": np.array([True, False])})
     assert fresh.state()["seed"][1] == 0
     fresh.step([0, 0])
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickle.dumps])
+def test_copying_an_environment_points_at_snapshots(copied):
+    for env in (MirageEnv(), MirageVectorEnv(2)):
+        with pytest.raises(TypeError, match=r"restore\(this\.snapshot\(\)\)"):
+            copied(env)
+        env.close()

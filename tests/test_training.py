@@ -33,7 +33,7 @@ from mirage_wm.train_config import TrainConfig, named_run
 from mirage_wm.trainer import Trainer
 from mirage_wm.unet_config import UNetConfig
 from mirage_wm.weights import load_model, load_tensors
-from mirage_wm.windows import StoreConfig, Windows
+from mirage_wm.windows import StoreConfig, Windows, WindowStore
 
 
 @pytest.fixture(autouse=True)
@@ -435,3 +435,15 @@ def test_runs_that_cannot_be_are_refused_before_they_begin(
 def test_a_device_that_is_none_is_refused(config: TrainConfig) -> None:
     with pytest.raises(ValueError, match="device must be 'auto', 'cpu'"):
         Trainer(replace(config, device="foo"))
+
+
+def test_an_interrupt_while_the_first_windows_are_played_stops_the_play(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: WindowStore) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(WindowStore, "_count_in", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(config)
+    assert "mirage-recorder" not in [thread.name for thread in threading.enumerate()]

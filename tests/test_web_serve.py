@@ -104,6 +104,7 @@ def test_without_websockets_the_extra_is_named() -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (["--threads", "-1"], "--threads must be from 0 to 1024, got -1"),
         (["--port", "65536"], "--port must be from 0 to 65535, got 65536"),
         (["--host", "0.0.0.0"], "--host 0.0.0.0 lets others reach this server"),
         (["--host", "::"], "--host :: lets others reach this server"),

@@ -87,8 +87,9 @@ def run_installed(installed: Path, program: str) -> str:
     return done.stdout
 
 
-def test_the_wheel_holds_three_packages_and_no_other_top_level_name(names):
+def test_the_wheel_holds_four_packages_and_no_other_top_level_name(names):
     assert {name.partition("/")[0] for name in names} == {
+        "mirage_command",
         "mirage_env",
         "mirage_wm",
         "mirage_web",
@@ -99,7 +100,12 @@ def test_the_wheel_holds_three_packages_and_no_other_top_level_name(names):
 def test_the_wheel_holds_every_module_and_the_extension(names):
     sources = {
         str(path.relative_to(folder))
-        for folder, package in ((ROOT, "mirage_env"), (ROOT, "mirage_wm"), (WEB, "mirage_web"))
+        for folder, package in (
+            (ROOT, "mirage_command"),
+            (ROOT, "mirage_env"),
+            (ROOT, "mirage_wm"),
+            (WEB, "mirage_web"),
+        )
         for path in (folder / package).rglob("*")
         if path.suffix in (".py", ".pyi", ".typed") or path.name == "py.typed"
     }

@@ -87,6 +87,7 @@ class Serve:
             ValueError: For one that cannot be.
         """
         _within("--port", self.port, 0, 65_535)
+        _within("--threads", self.threads, 0, 1024)
         _within("--max-games", self.max_games, 0, 10_000)
         _within("--max-dreams", self.max_dreams or 0, 0, 10_000)
         _within("--max-waiting", self.max_waiting, 0, 10_000)
