@@ -264,6 +264,9 @@ def test_without_a_dream_play_says_so_and_goes_on(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "there is no dream here, only the game" in one_line(done.stderr)
     assert "6 frames of game\n" in done.stdout
+    done = mirage("play", "--model", "v99", *arguments, cwd=tmp_path)
+    assert done.returncode == 1, "a model that was named is not left out"
+    assert "there is no model 'v99'" in one_line(done.stderr)
     done = mirage("dream", *arguments, cwd=tmp_path, before=hidden)
     assert done.returncode == 1
     assert "pip install 'mirage-env[dream]'" in one_line(done.stderr)

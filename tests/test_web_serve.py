@@ -95,6 +95,14 @@ def test_an_unknown_model_is_said_in_a_line() -> None:
     assert "there is no model 'v99'" in one_line(done.stderr)
 
 
+@pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
+def test_a_device_that_there_is_not_is_said_in_a_line(device: str) -> None:
+    pytest.importorskip("torch")
+    done = mirage("serve", "--port", "0", "--device", device)
+    assert done.returncode == 1
+    assert repr(device) in one_line(done.stderr)
+
+
 def test_without_websockets_the_extra_is_named() -> None:
     done = mirage("serve", before=without("websockets"))
     assert done.returncode == 1

@@ -110,7 +110,7 @@ def _dream(settings: Settings, wanted: str) -> tuple[DreamWorld | None, str]:
     try:
         return load_dream(settings.model), ""
     except (ImportError, OSError, ValueError, gymnasium.error.Error) as error:
-        if wanted == "needed":
+        if wanted == "needed" or settings.model is not None:
             raise
         _say(f"there is no dream here, only the game: {error}")
         return None, "there is no dream here, only the game"

@@ -20,6 +20,7 @@ from mirage_web.lanes import DreamLanes
 from mirage_web.limits import Limits
 from mirage_web.models import load, load_available, places
 from mirage_web.wire import TICKS_PER_SECOND
+from mirage_wm.predictors import chosen_device
 
 __all__ = ["Serve", "is_loopback", "main"]
 
@@ -125,11 +126,13 @@ class Serve:
 
         Raises:
             MissingExtraError: Without websockets.
-            ValueError: If a model cannot be used.
+            ValueError: If a device or a model that was named cannot be used.
             OSError: If the port cannot be listened on.
         """
         import_extra("websockets", "web", "mirage serve")
         logging.basicConfig(format="mirage: %(message)s")
+        if self.device != "auto":
+            chosen_device(self.device)
         with self._listen() as listening:
             if self.models:
                 dreams = load(self.models, self.device, self.threads)
