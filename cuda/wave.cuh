@@ -2,20 +2,25 @@
 #pragma once
 #include "rocks.cuh"
 
-HD Rock place_in_pattern(const Core &core, const Tuning &tuning, int slot, int count, int bearing) {
-    const bool odd = slot % 2;
-    const int from_ship = bearing + slot * 256 / count;
-    const Vector offset =
-        along(int32_t(WAVE_NEAR + (WAVE_FAR - WAVE_NEAR) / 4 * (odd ? 3 : 1)), from_ship);
-    const int32_t speed = int32_t(int64_t(tuning.rock_speed) * (208 + 16 * slot) >> 8);
-    const Vector velocity = along(speed, from_ship + (odd ? 96 : 160));
-    return {core.ship_x + uint32_t(offset.x),
-            core.ship_y + uint32_t(offset.y),
+HD Rock newcomer(const Core &ship, int bearing, int32_t distance, int32_t speed, int course,
+                 int angle, int spin) {
+    const Vector offset = along(distance, bearing), velocity = along(speed, course);
+    return {ship.ship_x + uint32_t(offset.x),
+            ship.ship_y + uint32_t(offset.y),
             velocity.x,
             velocity.y,
             3,
-            uint8_t(43 * slot),
-            int8_t(odd ? ROCK_SPIN[3] : -ROCK_SPIN[3])};
+            uint8_t(angle),
+            int8_t(spin)};
+}
+
+HD Rock place_in_pattern(const Core &core, const Tuning &tuning, int slot, int count, int bearing) {
+    const bool odd = slot % 2;
+    const int from_ship = bearing + slot * 256 / count;
+    const int32_t distance = WAVE_NEAR + (WAVE_FAR - WAVE_NEAR) / 4 * (odd ? 3 : 1);
+    const int32_t speed = int32_t(int64_t(tuning.rock_speed) * (208 + 16 * slot) >> 8);
+    return newcomer(core, from_ship, distance, speed, from_ship + (odd ? 96 : 160), 43 * slot,
+                    odd ? ROCK_SPIN[3] : -ROCK_SPIN[3]);
 }
 
 HD Rock place(const Core &core, const Tuning &tuning, int slot, int count, int bearing) {
@@ -26,19 +31,13 @@ HD Rock place(const Core &core, const Tuning &tuning, int slot, int count, int b
         bearing + slot * 256 / count + int(below(draw(core, Site::ROCK_BEARING, slot), 32));
     const int32_t distance =
         WAVE_NEAR + int32_t(below(draw(core, Site::ROCK_DISTANCE, slot), WAVE_FAR - WAVE_NEAR));
-    const Vector offset = along(distance, from_ship);
     const int64_t pace = 192 + below(draw(core, Site::ROCK_SPEED, slot), 129);
     const int32_t speed = int32_t(tuning.rock_speed * pace >> 8);
-    const Vector velocity = along(speed, int(below(draw(core, Site::ROCK_COURSE, slot), 256)));
     const int spin =
         int(below(draw(core, Site::ROCK_SPIN, slot), 2 * ROCK_SPIN[3] + 1)) - ROCK_SPIN[3];
-    return {core.ship_x + uint32_t(offset.x),
-            core.ship_y + uint32_t(offset.y),
-            velocity.x,
-            velocity.y,
-            3,
-            uint8_t(below(draw(core, Site::ROCK_ANGLE, slot), 256)),
-            int8_t(spin)};
+    return newcomer(core, from_ship, distance, speed,
+                    int(below(draw(core, Site::ROCK_COURSE, slot), 256)),
+                    int(below(draw(core, Site::ROCK_ANGLE, slot), 256)), spin);
 }
 
 template <class Lanes>

@@ -8,9 +8,19 @@ from mirage_env.oracle.state import Arena, Rock, Tuning
 from mirage_env.oracle.torus import along
 from mirage_env.rules import constants
 
-__all__ = ["announce", "place", "place_in_pattern"]
+__all__ = ["announce", "newcomer", "place", "place_in_pattern"]
 
 C = constants()
+
+
+def newcomer(
+    arena: Arena, bearing: int, distance: int, speed: int, course: int, angle: int, spin: int
+) -> Rock:
+    """Return a large rock at a bearing and distance from the ship, on a course of its own."""
+    dx, dy = along(distance, bearing)
+    vx, vy = along(speed, course)
+    x, y = u32(arena.ship.x + dx), u32(arena.ship.y + dy)
+    return Rock(x=x, y=y, vx=vx, vy=vy, size=3, angle=angle, spin=spin)
 
 
 def place_in_pattern(arena: Arena, slot: int, count: int, bearing: int, tuning: Tuning) -> Rock:
@@ -18,18 +28,10 @@ def place_in_pattern(arena: Arena, slot: int, count: int, bearing: int, tuning: 
     odd = slot % 2
     bearing = (bearing + (slot * 256) // count) % 256
     distance = C.WAVE_NEAR + (C.WAVE_FAR - C.WAVE_NEAR) // 4 * (3 if odd else 1)
-    dx, dy = along(distance, bearing)
     speed = (tuning.rock_speed * (208 + 16 * slot)) >> 8
-    vx, vy = along(speed, (bearing + (96 if odd else 160)) % 256)
-    return Rock(
-        x=u32(arena.ship.x + dx),
-        y=u32(arena.ship.y + dy),
-        vx=vx,
-        vy=vy,
-        size=3,
-        angle=(43 * slot) % 256,
-        spin=C.ROCK_SPIN[3] if odd else -C.ROCK_SPIN[3],
-    )
+    course = (bearing + (96 if odd else 160)) % 256
+    spin = C.ROCK_SPIN[3] if odd else -C.ROCK_SPIN[3]
+    return newcomer(arena, bearing, distance, speed, course, (43 * slot) % 256, spin)
 
 
 def place(arena: Arena, slot: int, count: int, bearing: int, tuning: Tuning) -> Rock:
@@ -39,19 +41,11 @@ def place(arena: Arena, slot: int, count: int, bearing: int, tuning: Tuning) -> 
     jitter = below(draw(arena, Site.ROCK_BEARING, slot), 32)
     bearing = (bearing + (slot * 256) // count + jitter) % 256
     distance = C.WAVE_NEAR + below(draw(arena, Site.ROCK_DISTANCE, slot), C.WAVE_FAR - C.WAVE_NEAR)
-    dx, dy = along(distance, bearing)
-    course = below(draw(arena, Site.ROCK_COURSE, slot), 256)
     speed = (tuning.rock_speed * (192 + below(draw(arena, Site.ROCK_SPEED, slot), 129))) >> 8
-    vx, vy = along(speed, course)
-    return Rock(
-        x=u32(arena.ship.x + dx),
-        y=u32(arena.ship.y + dy),
-        vx=vx,
-        vy=vy,
-        size=3,
-        angle=below(draw(arena, Site.ROCK_ANGLE, slot), 256),
-        spin=below(draw(arena, Site.ROCK_SPIN, slot), 2 * C.ROCK_SPIN[3] + 1) - C.ROCK_SPIN[3],
-    )
+    course = below(draw(arena, Site.ROCK_COURSE, slot), 256)
+    angle = below(draw(arena, Site.ROCK_ANGLE, slot), 256)
+    spin = below(draw(arena, Site.ROCK_SPIN, slot), 2 * C.ROCK_SPIN[3] + 1) - C.ROCK_SPIN[3]
+    return newcomer(arena, bearing, distance, speed, course, angle, spin)
 
 
 def announce(arena: Arena, tuning: Tuning) -> None:
