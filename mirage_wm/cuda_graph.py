@@ -32,6 +32,8 @@ class Graphs:
         *,
         compiled: bool = False,
         alters: Sequence[Tensor] = (),
+        generator: torch.Generator | None = None,
+        pool: Any = None,
     ) -> None:
         """Prepare to record.
 
@@ -40,9 +42,14 @@ class Graphs:
             device: Where they are.
             compiled: Compile the function for each shape; it takes a minute and computes faster.
             alters: Tensors that the function writes to; recording leaves them as they were.
+            generator: Where the function takes random numbers from, on the device; recording takes
+                none.
+            pool: Memory that other graphs use too (`torch.cuda.graph_pool_handle`), of which only
+                what they return must last; None for memory of its own.
         """
         self._function = torch.compile(function, dynamic=False) if compiled else function
         self.device, self._alters = device, list(alters)
+        self._generator, self._pool = generator, pool
         self._recorded: dict[tuple[Any, ...], tuple[Any, list[Any], tuple[Any, ...]]] = {}
 
     @torch.no_grad()
@@ -60,6 +67,7 @@ class Graphs:
 
     def _record(self, given: tuple[Any, ...]) -> tuple[Any, list[Any], tuple[Any, ...]]:
         inputs, before = [part.clone() for part in given], [part.clone() for part in self._alters]
+        drawn = self._generator.get_state() if self._generator else None
         beside = torch.cuda.Stream(self.device)
         beside.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(beside):
@@ -67,7 +75,11 @@ class Graphs:
                 self._function(*inputs)
         torch.cuda.current_stream(self.device).wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        if self._generator and drawn is not None:
+            self._generator.set_state(drawn)
+            graph.register_generator_state(self._generator)
+        # Other threads may use the device meanwhile, such as the one that plays while a net learns.
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             outputs = self._function(*inputs)
         for part, value in zip(self._alters, before, strict=True):
             part.copy_(value)

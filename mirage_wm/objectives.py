@@ -8,8 +8,8 @@ follows is another history than the film's, and nothing to learn from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -66,13 +66,22 @@ class Dreams:
 
     films: Windows
     seen: Tensor
+    gate: Tensor
     sampler: Sampler
-    gate: Tensor = field(init=False)
     tick: int = 0
 
-    def __post_init__(self) -> None:
-        """Begin with all of them on their film's course."""
-        self.gate = torch.ones(len(self.seen), device=self.seen.device)
+    def ahead(self, frames: int) -> Windows:
+        """Return what comes next in the films: so many predicted frames, or those that are left."""
+        films, context = self.films, self.seen.shape[1] // 3
+        new = slice(self.tick, self.tick + frames)
+        k = films.rewards[:, new].shape[1]
+        return Windows(
+            films.frames[:, self.tick : self.tick + context + k],
+            films.actions[:, self.tick : self.tick + context + k - 1],
+            films.rewards[:, new],
+            films.terminated[:, new],
+            films.events[:, new],
+        )
 
     @property
     def over(self) -> bool:
@@ -94,7 +103,7 @@ class Objective:
         model: Regression | Diffusion,
         generator: torch.Generator,
         *,
-        compiled: Literal["off", "on", "graphs"] = "off",
+        compiled: bool = False,
         unroll: int = 4,
         rules: Rules | None = None,
         group: Group | None = None,
@@ -104,8 +113,7 @@ class Objective:
         Args:
             model: The model.
             generator: Of all noise; on the model's device.
-            compiled: Whether to compile it, once for each shape of a batch, and to record CUDA
-                graphs of that.
+            compiled: Whether to compile it, once for each shape of a batch.
             unroll: See the attribute.
             rules: Of the game that is learned: they say what comes as a surprise. None for the
                 standard ones.
@@ -122,10 +130,7 @@ class Objective:
             self.surprises |= int(Event.LARGE | Event.MEDIUM)
 
         def compile(function: Any) -> Any:
-            if compiled == "off":
-                return function
-            mode = "reduce-overhead" if compiled == "graphs" else None
-            return torch.compile(function, dynamic=False, mode=mode)
+            return torch.compile(function, dynamic=False) if compiled else function
 
         self._errors = compile(model.errors)
         self._denoise = compile(model.forward) if self.draws else None
@@ -145,7 +150,8 @@ class Objective:
         """
         context = films.frames.shape[1] - films.rewards.shape[1]
         sampler = Sampler(steps=1 + number % 3)
-        return Dreams(films, to_context(films.frames[:, :context]), sampler)
+        seen = to_context(films.frames[:, :context])
+        return Dreams(films, seen, torch.ones(len(seen), device=seen.device), sampler)
 
     def along(self, dreams: Dreams, windows: Windows) -> Loss:
         """Dream the next `unroll` frames, and as many windows of one frame beside them.
@@ -156,7 +162,7 @@ class Objective:
         if len(fresh) != n:
             raise ValueError(f"as many windows as dreams are wanted, {n}, got {len(fresh)}")
         told = self._soil(fresh)
-        both = Windows(*(torch.cat(pair) for pair in zip(_at(dreams), windows, strict=True)))
+        both = Windows(*(torch.cat(pair) for pair in zip(dreams.ahead(1), windows, strict=True)))
         seen = torch.cat([dreams.seen, fresh])
         errors = self._frame(seen, torch.cat([torch.zeros_like(told), told]), both, parts=2)
         loss = self._losses(Stage.LOG_MSE, errors)
@@ -165,7 +171,7 @@ class Objective:
         self._advance(dreams, errors.frame[:n])
         frames = 1
         while frames < self.unroll and not dreams.over:
-            errors = self._frame(dreams.seen, torch.zeros_like(told), _at(dreams))
+            errors = self._frame(dreams.seen, torch.zeros_like(told), dreams.ahead(1))
             total = total + self._losses(Stage.LOG_MSE, errors) * dreams.gate
             self._advance(dreams, errors.frame)
             frames += 1
@@ -263,19 +269,6 @@ def frame_loss(stage: Stage, error: Tensor) -> Tensor:
     if stage is Stage.MSE:
         return PIXELS * error
     return 0.01 * torch.log(error + LOG_FLOOR)
-
-
-def _at(dreams: Dreams) -> Windows:
-    """Return the films' windows of one frame at the dreams' tick."""
-    t, films = dreams.tick, dreams.films
-    context = dreams.seen.shape[1] // 3
-    return Windows(
-        films.frames[:, t : t + context + 1],
-        films.actions[:, t : t + context],
-        films.rewards[:, t : t + 1],
-        films.terminated[:, t : t + 1],
-        films.events[:, t : t + 1],
-    )
 
 
 def _as_shown(frame: Tensor) -> Tensor:

@@ -30,9 +30,10 @@ class TrainConfig:
             ones. It may be one without kernels (`UNetConfig.kernels`): these begin as nothing.
         seed: Of the weights, of the play (below 2**62) and of the draws.
         device: "cuda", "cpu", or "auto": the GPU if there is one.
-        compile: Compile the model: 20 to 40 s for each of two graphs, three times the speed.
-            "graphs" also records CUDA graphs, which helps where the host is too slow to launch the
-            kernels. "auto": "on" on a GPU.
+        compile: Compile the model: about 40 s for each of two kinds of batch, three times the
+            speed. "graphs" also records CUDA graphs of its gradients (`mirage_wm.gradients`), so
+            that no host is too slow to launch the kernels. "auto": that on a GPU, and "on" on
+            several.
         precision: Of the activations; "auto" is bf16 on a GPU and fp32 elsewhere.
         batch: Windows of a step.
         rollout: Frames of a dream that one gradient goes through (v1).

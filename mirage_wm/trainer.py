@@ -13,6 +13,7 @@ import torch
 from mirage_env.rules import Rules
 from mirage_env.whole_file import check_place
 from mirage_wm.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+from mirage_wm.gradients import Gradients
 from mirage_wm.models import Model, kind_of, make_model
 from mirage_wm.muon import Muon
 from mirage_wm.objectives import Dreams, Objective
@@ -72,11 +73,12 @@ class Trainer:
         self.objective = Objective(
             self.model,
             torch.Generator(self.device).manual_seed(config.seed),
-            compiled=self._compiled(),
+            compiled=self._compiles != "off",
             unroll=config.rollout,
             rules=config.rules,
             group=self.group,
         )
+        self.gradients = Gradients(self.objective, self.autocast, graphs=self._compiles == "graphs")
         recorder = Recorder(
             config.data.arenas,
             config.seed,
@@ -107,20 +109,16 @@ class Trainer:
         stage = config.schedule.stage(progress)
         for group in self.optimizer.param_groups:
             group["lr"] = config.schedule.learning_rate(progress, self.step)
-        with self.autocast():
-            if stage is Stage.ROLLOUTS:
-                half = config.batch // 2
-                if self.dreams is None:
-                    films = store.sample(half, config.reach, rows(half))
-                    self.dreams = self.objective.begin(films, self.step)
-                loss = self.objective.along(self.dreams, store.sample(half, 1, rows(half)))
-                self.dreams = None if self.dreams.over else self.dreams
-            else:
-                loss = self.objective.single(
-                    store.sample(config.batch, 1, rows(config.batch)), stage
-                )
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()
+        if stage is Stage.ROLLOUTS:
+            half = config.batch // 2
+            if self.dreams is None:
+                films = store.sample(half, config.reach, rows(half))
+                self.dreams = self.objective.begin(films, self.step)
+            loss = self.gradients.along(self.dreams, store.sample(half, 1, rows(half)))
+            self.dreams = None if self.dreams.over else self.dreams
+        else:
+            batch = store.sample(config.batch, 1, rows(config.batch))
+            loss = self.gradients.single(batch, stage)
         self.group.average(parameter.grad for parameter in self.model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip, foreach=True)
         self.optimizer.step()
@@ -130,13 +128,15 @@ class Trainer:
                 list(self.average.parameters()), list(self.model.parameters()), 1 - decay
             )
         self.step += 1
-        return torch.stack([loss.total.detach().float(), loss.error.float(), norm.float()])
+        return torch.stack([loss.total.float(), loss.error.float(), norm.float()])
 
     def autocast(self) -> Any:
         """Return the context of mixed precision, or one of nothing."""
         precision = self.config.precision
         if precision == "bf16" or (precision == "auto" and self.device.type == "cuda"):
-            return torch.autocast(self.device.type, torch.bfloat16)
+            # Weights turned into bf16 for one replay of a graph would be those of the next.
+            kept = self._compiles != "graphs"
+            return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=kept)
         return nullcontext()
 
     def save(self) -> None:
@@ -223,10 +223,14 @@ class Trainer:
         others = [weight for weight in self.model.parameters() if id(weight) not in inner]
         return Muon(matrices, others, **shared)
 
-    def _compiled(self) -> Literal["off", "on", "graphs"]:
-        if self.config.compile == "auto":
-            return "on" if self.device.type == "cuda" else "off"
-        return self.config.compile
+    @property
+    def _compiles(self) -> Literal["off", "on", "graphs"]:
+        """Whether the model is compiled, and CUDA graphs are recorded of its gradients."""
+        if self.config.compile != "auto":
+            return self.config.compile
+        if self.device.type != "cuda":
+            return "off"
+        return "graphs" if self.group.size == 1 else "on"
 
     def _world(self, arenas: int, threads: int, rules: Rules | None) -> Any:
         if self.device.type != "cuda":

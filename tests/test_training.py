@@ -25,8 +25,9 @@ from small_models import SMALL, write_model
 from mirage_wm import curves
 from mirage_wm.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from mirage_wm.curves import read_log
+from mirage_wm.gradients import Gradients
 from mirage_wm.held_out import films
-from mirage_wm.objectives import Dreams, Loss, Objective
+from mirage_wm.objectives import Dreams, Loss
 from mirage_wm.schedule import Budget, Schedule, Stage
 from mirage_wm.train import main, train
 from mirage_wm.train_config import TrainConfig, named_run
@@ -149,18 +150,18 @@ def test_a_run_goes_through_its_stages(
     config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stages: list[str] = []
-    single, along = Objective.single, Objective.along
+    single, along = Gradients.single, Gradients.along
 
-    def single_step(self: Objective, windows: Windows, stage: Stage) -> Loss:
+    def single_step(self: Gradients, windows: Windows, stage: Stage) -> Loss:
         stages.append(stage.value)
         return single(self, windows, stage)
 
-    def dream(self: Objective, dreams: Dreams, windows: Windows) -> Loss:
+    def dream(self: Gradients, dreams: Dreams, windows: Windows) -> Loss:
         stages.append(f"dream from {dreams.tick}")
         return along(self, dreams, windows)
 
-    monkeypatch.setattr(Objective, "single", single_step)
-    monkeypatch.setattr(Objective, "along", dream)
+    monkeypatch.setattr(Gradients, "single", single_step)
+    monkeypatch.setattr(Gradients, "along", dream)
     train(replace(config, budget=Budget(total_steps=12)))
     dreams = ["dream from 0", "dream from 2", "dream from 0"]
     assert stages == ["mse"] * 6 + ["log-mse"] * 3 + dreams
