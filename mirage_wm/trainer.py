@@ -57,6 +57,9 @@ class Trainer:
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
             torch.backends.cudnn.benchmark = True
+            # On the CPU there is only the play, in small tensors: threads that wait for one another
+            # made it ten times slower.
+            torch.set_num_threads(1)
         torch.manual_seed(config.seed)
         self.model = (
             make_model(config.kind, config.net)
