@@ -17,10 +17,7 @@ from mirage_wm.regression import to_context
 from mirage_wm.sampler import SIGMA_MAX, Sampler
 from mirage_wm.unet_config import UNetConfig
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("_one_thread")
 
 
 def pictures(n: int) -> torch.Tensor:

@@ -49,10 +49,7 @@ TINY = Sizes(
     batch=8,
 )
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("_one_thread")
 
 
 @pytest.fixture(autouse=True)

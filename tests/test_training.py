@@ -35,10 +35,7 @@ from mirage_wm.unet_config import UNetConfig
 from mirage_wm.weights import load_model, load_tensors
 from mirage_wm.windows import StoreConfig, Windows, WindowStore
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("_one_thread")
 
 
 @pytest.fixture
