@@ -9,6 +9,7 @@ from string import Template
 from typing import Any
 
 from mirage_env.command_line import ended, parsed
+from mirage_env.whole_file import write_whole
 from mirage_wm.evaluation.tables import named_rules
 from mirage_wm.sampler import Sampler
 from mirage_wm.weights import Card, card_path, read_card
@@ -198,7 +199,7 @@ def _row(name: str, model: dict[str, Any], copy: dict[str, Any] | None) -> str:
 def write_card_page(path: Path) -> Path:
     """Write the page beside the card at `path`; return where it is."""
     target = path.with_suffix(".md")
-    target.write_text(page(read_card(path)))
+    write_whole(target, page(read_card(path)).encode())
     return target
 
 

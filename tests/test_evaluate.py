@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
+import os
 import re
 from dataclasses import asdict, replace
 from html.parser import HTMLParser
@@ -29,7 +31,7 @@ from mirage_wm.evaluation.measure import (
     measure_long,
 )
 from mirage_wm.evaluation.page import page
-from mirage_wm.evaluation.report import Report, plain, write_together
+from mirage_wm.evaluation.report import Report, plain
 from mirage_wm.evaluation.worlds import Game
 from mirage_wm.train_config import TrainConfig
 from mirage_wm.weights import read_card
@@ -461,34 +463,16 @@ def test_a_game_that_fails_its_own_test_is_no_report(
     assert issubclass(CheckerError, RuntimeError)
 
 
-def test_files_are_written_together_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = tmp_path / "a.json", tmp_path / "a.html"
-    write_together({first: "old", second: "old"})
-    write_text = Path.write_text
-
-    def full(path: Path, text: str, **kwargs: Any) -> int:
-        if "html" in path.name:
-            raise OSError(28, "No space left on device")
-        return write_text(path, text, **kwargs)
-
-    monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_together({first: "new", second: "new"})
-    assert (first.read_text(), second.read_text()) == ("old", "old")
-    assert len(list(tmp_path.iterdir())) == 2
-
-
 def test_a_report_that_cannot_be_written_says_so(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, text: str, **kwargs: Any) -> int:
-        raise OSError(28, "No space left on device", str(path))
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write(report, EvaluateConfig(("simulator",), out=tmp_path / "x"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_not_a_number_is_null_in_json() -> None:

@@ -329,11 +329,26 @@ def test_a_full_disk_leaves_the_checkpoint_before(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("mirage_wm.checkpoint.os.fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ValueError, match=r"cannot write the checkpoint of step 2 .*No space left"):
         save_checkpoint(tmp_path, 2, {"step": 2})
     assert sorted(tmp_path.iterdir()) == before
     assert load_checkpoint(tmp_path)["step"] == 1
+
+
+def test_what_an_interrupted_checkpoint_leaves_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)  # as if it was killed
+    monkeypatch.setattr(os, "replace", lambda *_: None)
+    (part,) = save_checkpoint(tmp_path, 1, {"step": 1})
+    monkeypatch.undo()
+    assert not part.exists()
+    assert not has_checkpoint(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    (tmp_path / "log.csv").touch()
+    paths = save_checkpoint(tmp_path, 2, {"step": 2})
+    assert sorted(tmp_path.iterdir()) == sorted([*paths, tmp_path / "log.csv"])
 
 
 def test_numbers_that_are_none_are_neither_saved_nor_gone_on_from(config: TrainConfig) -> None:
