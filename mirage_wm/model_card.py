@@ -188,11 +188,16 @@ def _rules(rules: dict[str, Any]) -> str:
 
 
 def _row(name: str, model: dict[str, Any], copy: dict[str, Any] | None) -> str:
-    low, high = model["psnr_of_mean_ci"]
+    half, (low, high) = model["mean_psnr_ci"], model["psnr_of_mean_ci"]
+    spread, ends = (
+        (", no interval", ", no interval")
+        if half is None
+        else (f" ± {half:.2f}", f" ({low:.2f} to {high:.2f})")
+    )
     beside = f"{copy['mean_psnr']:.2f} / {copy['psnr_of_mean']:.2f}" if copy else ""
     return (
-        f"| {name} | {model['mean_psnr']:.2f} ± {model['mean_psnr_ci']:.2f} | "
-        f"{model['psnr_of_mean']:.2f} ({low:.2f} to {high:.2f}) | {model['n']:,} | {beside} |"
+        f"| {name} | {model['mean_psnr']:.2f}{spread} | "
+        f"{model['psnr_of_mean']:.2f}{ends} | {model['n']:,} | {beside} |"
     )
 
 

@@ -271,6 +271,27 @@ def test_the_table_for_the_readme_says_what_can_be_compared(report: Report) -> N
     assert "1,000" in text
 
 
+def test_an_evaluation_of_one_of_each_says_that_one_gives_no_interval(tmp_path: Path) -> None:
+    ones = Sizes(1, 1, 12, 1, 3000, 1, 1, 3, 1, 1, 2, 8)
+    model = write_model(tmp_path)
+    found = evaluate(EvaluateConfig((str(model),), device="cpu"), ones)
+    figures = json.loads(found.json())
+    (group,) = figures["groups"]
+    score = group["one_step"]["small"]
+    assert (score["n"], score["mean_psnr_ci"], score["psnr_of_mean_ci"]) == (1, None, [None, None])
+    assert score["mean_psnr"] == score["psnr_of_mean"]
+    assert group["keys"]["small"]["all"]["low"] is None
+    written = {"summary": tables.summary(figures), "page": page(found)}
+    read = read_card(model)
+    read = replace(read, figures=tables.card_figures(figures, "small"))
+    written["card"] = model_card.page(read)
+    for text in written.values():
+        assert not re.search(r"\b(inf|nan|None)\b", text)
+    assert "(n = 1)" in written["summary"]
+    assert "(n = 1: no interval)" in written["page"]
+    assert f"| one step | {score['mean_psnr']:.2f}, no interval |" in written["card"]
+
+
 def test_what_a_card_keeps_is_what_its_page_shows(report: Report) -> None:
     figures = tables.card_figures(report.figures, "simulator")
     assert figures["one_step"]["model"]["n"] == figures["one_step"]["copy"]["n"]
