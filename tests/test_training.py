@@ -28,7 +28,7 @@ from mirage_wm.curves import read_log
 from mirage_wm.held_out import films
 from mirage_wm.objectives import Dreams, Loss, Objective
 from mirage_wm.schedule import Budget, Schedule, Stage
-from mirage_wm.train import main, train
+from mirage_wm.train import asked, main, train
 from mirage_wm.train_config import TrainConfig, named_run
 from mirage_wm.trainer import Trainer
 from mirage_wm.unet_config import UNetConfig
@@ -284,6 +284,50 @@ def test_a_preset_for_a_gpu_asks_for_one(
     assert main(["v1", "--preset", "4gb", "--out", str(tmp_path / "run")]) == 2
     assert "PyTorch finds none here: add --device cpu" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_the_help_names_the_run_and_the_preset(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["v2", "--help"]) == 0  # The defaults are those of the run.
+    usage, *told = capsys.readouterr().out.splitlines()
+    assert usage.endswith("[OPTIONS] [RUN]")
+    assert any("One of v1, v2, v1-random, v2-random. (default: v2)" in line for line in told)
+    assert any("--preset {full,4gb}" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "run", "preset"),
+    [
+        ([], "v1", "full"),
+        (["v2"], "v2", "full"),
+        (["--preset", "4gb"], "v1", "4gb"),
+        (["--preset=4gb", "v2-random"], "v2-random", "4gb"),
+        (["--data.chunks", "7", "v1-random"], "v1-random", "full"),
+    ],
+)
+def test_a_run_and_a_preset_say_where_the_options_begin_wherever_they_stand(
+    arguments: list[str], run: str, preset: str
+) -> None:
+    wanted = replace(named_run(run, preset), device="cpu")
+    if "--data.chunks" in arguments:
+        wanted = replace(wanted, data=replace(wanted.data, chunks=7))
+    assert asked([*arguments, "--device", "cpu"]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["v3"], "the run must be one of v1, v2, v1-random, v2-random, got 'v3'"),
+        (["--batch", "8", "v3"], "the run must be one of"),
+        (["v1", "v2"], "there can be one run at a time, got v1 and v2"),
+        (["v1", "--preset", "big"], "the preset must be one of full, 4gb, got 'big'"),
+        (["v1", "--data.arenas", "0"], "arenas must be a whole number of at least 1, got 0"),
+    ],
+)
+def test_what_cannot_be_trained_is_wrong_usage(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_an_existing_run_is_neither_overwritten_nor_gone_on_with_by_another_net(
