@@ -154,7 +154,10 @@ class Serve:
                     f"port {self.port} of {self.host} is in use: stop what uses it, or take "
                     "another by --port"
                 ) from error
-            raise OSError(f"cannot listen on {self.host}, port {self.port}: {error}") from error
+            # A name that nobody knows has a negative number.
+            unknown = error.errno == errno.EADDRNOTAVAIL or (error.errno or 0) < 0
+            why = "this machine has no such address" if unknown else os.strerror(error.errno or 0)
+            raise OSError(f"cannot listen on {self.host}, port {self.port}: {why}") from error
 
 
 async def _serve(settings: Serve, dreams: dict[str, DreamLanes], listening: socket.socket) -> None:
