@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mirage_env import checks
 from mirage_env.command_line import ended, parsed
 from mirage_env.errors import import_extra
 from mirage_env.rules import Rules
@@ -45,6 +46,7 @@ from mirage_wm.evaluation.tables import card_figures, summary  # noqa: E402
 from mirage_wm.evaluation.worlds import Contestant, Dreamer, Game  # noqa: E402
 from mirage_wm.model_card import write_card_page  # noqa: E402
 from mirage_wm.predictors import chosen_device, make_predictor  # noqa: E402
+from mirage_wm.sampler import Sampler  # noqa: E402
 from mirage_wm.weights import card_path, read_card  # noqa: E402
 
 __all__ = ["SIMULATOR", "EvaluateConfig", "evaluate", "main"]
@@ -92,6 +94,9 @@ class EvaluateConfig:
         """Raise `ValueError` for what cannot be."""
         if not self.model:
             raise ValueError("model must be one name at least, got none")
+        for model in self.model:
+            Sampler(steps=parted(model)[1] or 1)
+        checks.device_name(self.device)
         if self.quick and self.full:
             raise ValueError("quick and full cannot both be: take one of them")
         if not self.minutes > 0:

@@ -408,7 +408,6 @@ def test_the_table_takes_speeds_from_a_benchmark_or_from_the_report(
     [
         (["--model", "v99"], "there is no model 'v99'"),
         (["--model", "simulator", "simulator"], "two models are called 'simulator'"),
-        (["--device", "tpu"], "device must be"),
         (["--device", "cuda:99"], "'cuda:99' was asked for"),
         (["--out", "FILE/below"], "FILE"),
         (["--out", "folder"], "folder.html: Is a directory"),
@@ -445,11 +444,18 @@ def test_what_cannot_be_is_one_line_before_the_work(
         ({"long": -2}, "long must be a whole number of at least 0"),
         ({"minutes": 0.0}, "minutes must be greater than 0, got 0.0"),
         ({"batch": 1.5}, "batch must be a whole number of at least 1"),
+        ({"device": "tpu"}, "device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got 'tpu'"),
+        ({"model": ("v1", "v2@65")}, "steps must be a whole number from 1 to 64, got 65"),
     ],
 )
 def test_wishes_that_cannot_be_are_refused(wish: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         EvaluateConfig(**wish)
+
+
+@pytest.mark.parametrize("arguments", [["--device", "tpu"], ["--model", "v2@65"]])
+def test_what_can_be_on_no_machine_is_wrong_usage(arguments: list[str]) -> None:
+    assert main(arguments) == 2
 
 
 def test_an_interrupted_evaluation_writes_nothing(

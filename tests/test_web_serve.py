@@ -111,12 +111,11 @@ def test_an_unknown_model_is_said_in_a_line() -> None:
     assert "there is no model 'v99'" in one_line(done.stderr)
 
 
-@pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
-def test_a_device_that_there_is_not_is_said_in_a_line(device: str) -> None:
+def test_a_device_that_there_is_not_is_said_in_a_line() -> None:
     pytest.importorskip("torch")
-    done = mirage("serve", "--port", "0", "--device", device)
+    done = mirage("serve", "--port", "0", "--device", "cuda:99")
     assert done.returncode == 1
-    assert repr(device) in one_line(done.stderr)
+    assert "'cuda:99'" in one_line(done.stderr)
 
 
 def test_without_websockets_the_extra_is_named() -> None:
@@ -128,6 +127,7 @@ def test_without_websockets_the_extra_is_named() -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (["--device", "tpu"], "device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got 'tpu'"),
         (["--threads", "-1"], "--threads must be from 0 to 1024, got -1"),
         (["--port", "65536"], "--port must be from 0 to 65535, got 65536"),
         (["--host", "0.0.0.0"], "--host 0.0.0.0 lets others reach this server"),

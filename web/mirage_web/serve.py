@@ -14,6 +14,7 @@ import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mirage_env import checks
 from mirage_env.command_line import ended, parsed
 from mirage_env.errors import import_extra
 from mirage_web.lanes import DreamLanes
@@ -87,6 +88,7 @@ class Serve:
         Raises:
             ValueError: For one that cannot be.
         """
+        checks.device_name(self.device)
         _within("--port", self.port, 0, 65_535)
         _within("--threads", self.threads, 0, 1024)
         _within("--max-games", self.max_games, 0, 10_000)
