@@ -4,13 +4,11 @@
 #include "hash.cuh"
 #include "threads.h"
 
-#include <memory>
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
-#include <unistd.h>
 
 namespace nb = nanobind;
 
@@ -28,7 +26,8 @@ class Native {
            Array<bool, 1> begun, int frame_skip, uint32_t max_ticks, int autoreset, int num_threads)
         : arenas_(arenas), final_arenas_(final_arenas), tuning_(tuning), reward_(reward),
           terminated_(terminated), truncated_(truncated), begun_(begun),
-          pace_{frame_skip, max_ticks, autoreset}, num_threads_(num_threads) {
+          pace_{frame_skip, max_ticks, autoreset}, num_threads_(num_threads),
+          threads_(num_threads) {
         const size_t n = arenas.shape(0);
         if (arenas.shape(1) != sizeof(Arena) || final_arenas.shape(0) != n ||
             final_arenas.shape(1) != sizeof(Arena) || tuning.shape(0) != n ||
@@ -38,9 +37,6 @@ class Native {
                 "the buffers of a simulator differ in length or in the size of a record");
         }
     }
-
-    ~Native() { disown_threads(); }
-    Native(const Native &) = delete;
 
     void reset(std::optional<Array<const uint64_t, 1>> seeds,
                std::optional<Array<const bool, 1>> mask) {
@@ -137,22 +133,12 @@ class Native {
         return {int(size), int(channels)};
     }
 
-    // Threads do not survive a fork: a child leaves its parent's alone, and starts its own.
-    void disown_threads() {
-        if (threads_ && owner_ != getpid()) (void)threads_.release();
-    }
-
     void share(size_t n, int grain, const std::function<void(int, int)> &job) {
         if (int(n) <= grain || num_threads_ == 1) {
             if (n > 0) job(0, int(n));
             return;
         }
-        disown_threads();
-        if (!threads_) {
-            threads_ = std::make_unique<Threads>(num_threads_);
-            owner_ = getpid();
-        }
-        threads_->run(int(n), grain, job);
+        threads_.get().run(int(n), grain, job);
     }
 
     Array<uint8_t, 2> arenas_, final_arenas_;
@@ -161,8 +147,7 @@ class Native {
     Array<bool, 1> terminated_, truncated_, begun_;
     Pace pace_;
     int num_threads_;
-    std::unique_ptr<Threads> threads_;
-    pid_t owner_ = 0;
+    ForkableThreads threads_;
 };
 
 // The record as C++ lays it out: (name, offset, bytes) of each field.

@@ -6,8 +6,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 class Threads {
@@ -100,4 +102,31 @@ class Threads {
     std::atomic<uint64_t> next_{0}; // the round, and in it the piece that is taken next
     std::atomic<uint32_t> round_{0}, pieces_{0}, finished_{0};
     std::atomic<bool> stopping_{false};
+};
+
+// A pool that starts when it is first asked for. No thread survives a fork: the child leaves its
+// parent's pool alone, since joining it would wait for ever, and starts one of its own.
+class ForkableThreads {
+  public:
+    explicit ForkableThreads(int wanted) : wanted_(wanted) {}
+    ~ForkableThreads() { disown(); }
+    ForkableThreads(const ForkableThreads &) = delete;
+
+    Threads &get() {
+        disown();
+        if (!threads_) {
+            threads_ = std::make_unique<Threads>(wanted_);
+            owner_ = getpid();
+        }
+        return *threads_;
+    }
+
+  private:
+    void disown() {
+        if (threads_ && owner_ != getpid()) (void)threads_.release();
+    }
+
+    int wanted_;
+    std::unique_ptr<Threads> threads_;
+    pid_t owner_ = 0;
 };

@@ -37,6 +37,7 @@ import tyro
 from torch import Tensor, nn
 
 import mirage_env
+from mirage_env import checks
 from mirage_env.agent import Agent, AgentConfig, drawn
 from mirage_env.agent_file import save_agent
 from mirage_env.wrappers import RecordEpisodeStatistics
@@ -86,8 +87,12 @@ class Config:
     measure_every: float = 1.0
     """Minutes of learning between two measurements in the game."""
     episodes: int = 512
-    """Episodes of a measurement."""
+    """Episodes of a measurement, 2 at least."""
     agent: AgentConfig = field(default_factory=AgentConfig)
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for too few episodes: of one, no interval can be told."""
+        checks.whole_number("episodes", self.episodes, 2)
 
     @property
     def minibatches(self) -> int:

@@ -27,6 +27,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
 from torch import Tensor
 
+from mirage_env import checks
 from mirage_env.agent_eyes import StateEyes
 from mirage_env.sb3 import MirageVecEnv
 
@@ -49,8 +50,12 @@ class Config:
     max_episode_ticks: int = 4500
     """Ticks after which an episode is cut off: 150 seconds, as in `ppo_gpu.py`."""
     episodes: int = 64
-    """Episodes of the measurement at the end."""
+    """Episodes of the measurement at the end, 2 at least."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for too few episodes: of one, no interval can be told."""
+        checks.whole_number("episodes", self.episodes, 2)
 
 
 class FromTheShip(BaseFeaturesExtractor):

@@ -15,6 +15,7 @@ from mirage_env.rules import Rules
 __all__ = [
     "autoreset_mode",
     "backend_on",
+    "device_name",
     "indices",
     "one_of",
     "reset_options",
@@ -55,6 +56,13 @@ def backend_on(backend: Any, device: Any) -> Any:
     if backend != "auto":
         raise ValueError(f"device={device!r} is for backend='cuda', got backend={backend!r}")
     return "cuda"
+
+
+def device_name(value: Any) -> str:
+    """Return the name of a device that dreams are computed on, whether there is one or not."""
+    if not (isinstance(value, str) and re.fullmatch(r"auto|cpu|cuda(:\d+)?", value)):
+        raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {value!r}")
+    return value
 
 
 def autoreset_mode(value: Any) -> AutoresetMode:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mirage_env.rules import constants
+from mirage_env.whole_file import write_whole
 
 __all__ = ["header"]
 
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     if not target.parent.is_dir():
         print(f"no folder {target.parent}: run this in a checkout of the source", file=sys.stderr)
         return 1
-    target.write_text(header())
+    write_whole(target, header().encode())
     print(f"wrote {target}")
     return 0
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+from mirage_env.whole_file import write_together
 
 __all__ = ["CheckpointError", "has_checkpoint", "load_checkpoint", "save_checkpoint"]
 
@@ -48,26 +49,15 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> list[Path
         folder / f"checkpoint-{step:09d}-{known}-{i}-of-{len(pieces)}.pt"
         for i in range(1, len(pieces) + 1)
     ]
-    written = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, piece in zip(paths, pieces, strict=True):
-            written.append(path.with_name(path.name + ".part"))
-            with written[-1].open("wb") as file:
-                file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
-        for path, part in zip(paths, written, strict=True):
-            os.replace(part, path)
+        write_together(dict(zip(paths, pieces, strict=True)))
     except OSError as error:
-        for path in written:
-            path.unlink(missing_ok=True)
         raise CheckpointError(
             f"cannot write the checkpoint of step {step} to {folder}: {error.strerror}; the one "
             "before it, if there is one, is still there to go on from"
         ) from error
     for path in folder.iterdir():
-        if NAME.fullmatch(path.name.removesuffix(".part")) and path not in paths:
+        if NAME.search(path.name) and path not in paths:  # or what is left of an interrupted one
             path.unlink()
     return paths
 

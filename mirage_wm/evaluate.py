@@ -20,10 +20,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mirage_env import checks
 from mirage_env.command_line import ended, parsed
 from mirage_env.errors import import_extra
 from mirage_env.rules import Rules
-from mirage_env.whole_file import check_place
+from mirage_env.whole_file import check_place, write_together
 
 for _module in ("torch", "safetensors", "tqdm", "PIL"):  # Says so clearly where one is missing.
     import_extra(_module, "wm", "evaluation")
@@ -39,12 +40,13 @@ from mirage_wm.evaluation.measure import (  # noqa: E402
     measure_long,
 )
 from mirage_wm.evaluation.page import page  # noqa: E402
-from mirage_wm.evaluation.report import Report, write_together  # noqa: E402
+from mirage_wm.evaluation.report import Report  # noqa: E402
 from mirage_wm.evaluation.speed import frames_per_second  # noqa: E402
 from mirage_wm.evaluation.tables import card_figures, summary  # noqa: E402
 from mirage_wm.evaluation.worlds import Contestant, Dreamer, Game  # noqa: E402
 from mirage_wm.model_card import write_card_page  # noqa: E402
 from mirage_wm.predictors import chosen_device, make_predictor  # noqa: E402
+from mirage_wm.sampler import Sampler  # noqa: E402
 from mirage_wm.weights import card_path, read_card  # noqa: E402
 
 __all__ = ["SIMULATOR", "EvaluateConfig", "evaluate", "main"]
@@ -92,6 +94,9 @@ class EvaluateConfig:
         """Raise `ValueError` for what cannot be."""
         if not self.model:
             raise ValueError("model must be one name at least, got none")
+        for model in self.model:
+            Sampler(steps=parted(model)[1] or 1)
+        checks.device_name(self.device)
         if self.quick and self.full:
             raise ValueError("quick and full cannot both be: take one of them")
         if not self.minutes > 0:
@@ -230,7 +235,8 @@ def targets(config: EvaluateConfig) -> list[Path]:
 def write(report: Report, config: EvaluateConfig) -> list[Path]:
     """Write the report, and the cards where that was asked for; return the paths."""
     paths = targets(config)
-    write_together(dict(zip(paths, (report.json(), page(report)), strict=True)))
+    texts = (report.json(), page(report))
+    write_together({path: text.encode() for path, text in zip(paths, texts, strict=True)})
     if config.write_card:
         for model in config.model:
             if model != SIMULATOR and not parted(model)[1]:

@@ -38,18 +38,20 @@ class HostPredictor:
 
     context: int
 
-    def __init__(self, model: str | Path, steps: int | None) -> None:
-        """Load the weights.
+    def __init__(self, model: str | Path, threads: int = 0, steps: int | None = None) -> None:
+        """Load the weights, and what runs them.
 
         Args:
             model: Name or path (see `mirage_wm.weights`).
+            threads: To compute with; 0 takes one for each core.
             steps: Evaluations of the net for a frame, of a diffusion model.
 
         Raises:
-            WeightsError: If the weights cannot be used.
+            WeightsError: If weights or graph cannot be used.
         """
         self.card, self._tensors = load_tensors(model)
         self._sampler, self._keys = sampler_of(self.card, steps), Keys()
+        self._load(model, threads)
 
     def take(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """See `Predictor.take`."""
@@ -96,6 +98,10 @@ class HostPredictor:
         frame = seen[:, -1] * np.float32(1 / 255) + change.transpose(0, 2, 3, 1) * np.float32(0.5)
         return frame, *first[0]
 
+    def _load(self, model: str | Path, threads: int) -> None:
+        """Make what runs the weights, and set `context`."""
+        raise NotImplementedError
+
     def _regress(self, seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> Outputs:
         """Return the next frames of a regression, float32 [n, 64, 64, 3], and the logits."""
         raise NotImplementedError
@@ -113,18 +119,7 @@ class NativePredictor(HostPredictor):
     A dream comes out the same in every bit, however many others and threads there are.
     """
 
-    def __init__(self, model: str | Path, threads: int = 0, steps: int | None = None) -> None:
-        """Load the weights.
-
-        Args:
-            model: Name or path (see `mirage_wm.weights`).
-            threads: To compute with; 0 takes one for each core.
-            steps: Evaluations of the net for a frame, of a diffusion model.
-
-        Raises:
-            WeightsError: If the weights cannot be used.
-        """
-        super().__init__(model, steps)
+    def _load(self, model: str | Path, threads: int) -> None:
         config = architecture(self.card)
         prefix = "unet."
         weights = {
@@ -193,22 +188,10 @@ class NativePredictor(HostPredictor):
 
 
 class OnnxPredictor(HostPredictor):
-    """Runs the graph of a net in onnxruntime."""
+    """Runs the graph of a net in onnxruntime, without which it raises `MissingExtraError`."""
 
-    def __init__(self, model: str | Path, threads: int = 0, steps: int | None = None) -> None:
-        """Load the weights and the graph.
-
-        Args:
-            model: Name or path (see `mirage_wm.weights`).
-            threads: To compute with; 0 takes one for each core.
-            steps: Evaluations of the net for a frame, of a diffusion model.
-
-        Raises:
-            WeightsError: If weights or graph cannot be used.
-            MissingExtraError: Without onnxruntime.
-        """
+    def _load(self, model: str | Path, threads: int) -> None:
         ort = import_extra("onnxruntime", "onnx", "runtime='onnx'")
-        super().__init__(model, steps)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -226,7 +209,7 @@ class OnnxPredictor(HostPredictor):
         except Exception as error:  # onnxruntime raises classes of its own for each way to fail
             raise WeightsError(f"onnxruntime cannot run {self.card.name}: {error}") from error
         shapes = {part.name: part.shape for part in self._session.get_inputs()}
-        self.context: int = shapes["actions"][1]
+        self.context = shapes["actions"][1]
 
     def _regress(self, seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> Outputs:
         return self._run({"frames": seen, "actions": actions})

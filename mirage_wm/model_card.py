@@ -9,6 +9,7 @@ from string import Template
 from typing import Any
 
 from mirage_env.command_line import ended, parsed
+from mirage_env.whole_file import write_whole
 from mirage_wm.evaluation.tables import named_rules
 from mirage_wm.sampler import Sampler
 from mirage_wm.weights import Card, card_path, read_card
@@ -187,18 +188,23 @@ def _rules(rules: dict[str, Any]) -> str:
 
 
 def _row(name: str, model: dict[str, Any], copy: dict[str, Any] | None) -> str:
-    low, high = model["psnr_of_mean_ci"]
+    half, (low, high) = model["mean_psnr_ci"], model["psnr_of_mean_ci"]
+    spread, ends = (
+        (", no interval", ", no interval")
+        if half is None
+        else (f" ± {half:.2f}", f" ({low:.2f} to {high:.2f})")
+    )
     beside = f"{copy['mean_psnr']:.2f} / {copy['psnr_of_mean']:.2f}" if copy else ""
     return (
-        f"| {name} | {model['mean_psnr']:.2f} ± {model['mean_psnr_ci']:.2f} | "
-        f"{model['psnr_of_mean']:.2f} ({low:.2f} to {high:.2f}) | {model['n']:,} | {beside} |"
+        f"| {name} | {model['mean_psnr']:.2f}{spread} | "
+        f"{model['psnr_of_mean']:.2f}{ends} | {model['n']:,} | {beside} |"
     )
 
 
 def write_card_page(path: Path) -> Path:
     """Write the page beside the card at `path`; return where it is."""
     target = path.with_suffix(".md")
-    target.write_text(page(read_card(path)))
+    write_whole(target, page(read_card(path)).encode())
     return target
 
 

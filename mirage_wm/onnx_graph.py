@@ -18,6 +18,7 @@ import numpy as np
 
 from mirage_env.command_line import ended, parsed
 from mirage_env.errors import import_extra
+from mirage_env.whole_file import write_together
 from mirage_wm.weights import WeightsError, card_path, load_model, load_tensors
 
 __all__ = ["GraphConfig", "main", "write_graph"]
@@ -73,9 +74,9 @@ def write_graph(model: str | Path) -> Path:
     del graph.graph.value_info[:], graph.metadata_props[:], graph.graph.metadata_props[:]
     data = graph.SerializeToString(deterministic=True)
     path = card_path(model).with_suffix(".onnx")
-    path.write_bytes(data)
     card, _ = load_tensors(model)
-    replace(card, graph_sha256=hashlib.sha256(data).hexdigest()).write(card_path(model))
+    card = replace(card, graph_sha256=hashlib.sha256(data).hexdigest())
+    write_together({path: data, card_path(model): card.to_json()})
     return path
 
 

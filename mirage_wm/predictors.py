@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +151,7 @@ def chosen_device(device: str) -> str:
         ValueError: If there is no such device.
         MissingExtraError: If it is a GPU and PyTorch is not installed.
     """
-    if not (isinstance(device, str) and re.fullmatch(r"auto|cpu|cuda(:\d+)?", device)):
-        raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {device!r}")
-    if device == "cpu":
+    if checks.device_name(device) == "cpu":
         return device
     if device == "auto":
         try:

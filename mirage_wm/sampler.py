@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from mirage_env import checks
+
 __all__ = ["SIGMA_MAX", "Sampler"]
 
 SIGMA_MAX = 5.0
@@ -38,8 +40,7 @@ class Sampler:
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for what is no way down."""
-        if not 1 <= self.steps <= 64:
-            raise ValueError(f"steps must be from 1 to 64, got {self.steps}")
+        checks.whole_number("steps", self.steps, 1, 64)
         if not 0 < self.sigma_min <= self.sigma_high < SIGMA_MAX:
             raise ValueError(
                 f"sigma_min and sigma_high must rise from 0 to {SIGMA_MAX}, got {self.sigma_min} "

@@ -5,7 +5,8 @@ have an infinite PSNR; no error is counted as less than that of rounding, 1/12 o
 so that the best there is are 58.9 dB.
 
 Intervals are of 95 %. Those of shares are Wilson's; those of other figures come from a bootstrap
-over what is independent, that is over arenas and not over the frames of one.
+over what is independent, that is over arenas and not over the frames of one. One sample says
+nothing of how samples differ: but for shares it has no interval, and its ends are NaN.
 """
 
 from __future__ import annotations
@@ -123,9 +124,10 @@ def scores(errors: NDArray[np.floating]) -> list[Score]:
         errors = errors[..., None]
     n = len(errors)
     each, squared = psnr(errors).mean(2), errors.mean(2)
-    low, high = np.percentile(psnr(resampled(n) @ squared), [2.5, 97.5], axis=0)
-    deviation = each.std(0, ddof=1) if n > 1 else np.full(each.shape[1], np.inf)
-    half = Z * deviation / n**0.5
+    low = high = half = np.full(each.shape[1], np.nan)
+    if n > 1:
+        low, high = np.percentile(psnr(resampled(n) @ squared), [2.5, 97.5], axis=0)
+        half = Z * each.std(0, ddof=1) / n**0.5
     whole = psnr(squared.mean(0))
     return [
         Score(float(m), float(w), float(h), (float(a), float(b)), n)
@@ -169,6 +171,8 @@ def estimate(
     n = len(samples)
     if n == 0:
         return Estimate(float("nan"), float("nan"), float("nan"), 0)
+    if n == 1:
+        return Estimate(float(figure(samples)), float("nan"), float("nan"), 1)
     draws = np.random.default_rng(0).integers(0, n, (DRAWS, n))
     drawn = np.array([figure(samples[rows]) for rows in draws])
     drawn = drawn[~np.isnan(drawn)]  # Draws without what is asked for.
@@ -187,9 +191,12 @@ def ratio(a: NDArray[Any], b: NDArray[Any], *, paired: bool = False) -> Estimate
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if not len(a) or not len(b) or b.mean() == 0:
         return Estimate(float("nan"), float("nan"), float("nan"), len(a))
+    value = float(a.mean() / b.mean())
+    if len(a) == 1 or len(b) == 1:
+        return Estimate(value, float("nan"), float("nan"), len(a))
     above, below = resampled(len(a)) @ a, resampled(len(b), seed=0 if paired else 1) @ b
     low, high = np.percentile(above[below != 0] / below[below != 0], [2.5, 97.5])
-    return Estimate(float(a.mean() / b.mean()), float(low), float(high), len(a))
+    return Estimate(value, float(low), float(high), len(a))
 
 
 def resampled(n: int, seed: int = 0) -> NDArray[np.float64]:

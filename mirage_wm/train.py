@@ -8,12 +8,12 @@ Example: mirage train v1 --resume --budget.minutes 8.5
 
 On two GPUs: torchrun --standalone --nproc-per-node 2 -m mirage_wm.train v1
 
-The first word names the run, and with it the model: v1 (a regression), v2 (diffusion), or v1-random
-and v2-random, which learn the game in which rocks split at random. The preset 4gb does with little
-memory and no compiler. With --budget.minutes a run is made in parts, each of which resumes the one
-before; Ctrl-C saves and stops. Data is played while the model learns (`mirage_wm.windows`). A run
-writes to its folder: "checkpoint-…pt" to go on from, "NAME.safetensors" and its card with the
-averaged weights so far, "log.csv", and tensorboard's files where asked for.
+RUN names the model that it makes: v1 (a regression), v2 (diffusion), or v1-random and v2-random,
+which learn the game in which rocks split at random. With --budget.minutes a run is made in parts,
+each of which resumes the one before; Ctrl-C saves and stops. Data is played while the model learns,
+see `mirage_wm.windows`. A run writes to its folder: "checkpoint-…pt" to go on from, the averaged
+weights so far as "NAME.safetensors" with their card, "log.csv", and tensorboard's files where asked
+for.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
 
 from mirage_env.command_line import ended, parsed, refuse
 from mirage_env.errors import import_extra
 
-for module in ("torch", "tqdm", "safetensors", "PIL"):  # Says so clearly where one is missing.
+for module in ("torch", "tqdm", "tyro", "safetensors", "PIL"):  # If one is missing, says so.
     import_extra(module, "wm", "training")
 
 import torch  # noqa: E402
 from tqdm import tqdm  # noqa: E402
+from tyro.conf import Positional, arg  # noqa: E402
 
 from mirage_wm.held_out import films  # noqa: E402
 from mirage_wm.parallel import join, leave  # noqa: E402
@@ -44,9 +46,27 @@ from mirage_wm.train_config import PRESETS, RUNS, TrainConfig, named_run  # noqa
 from mirage_wm.trainer import Trainer  # noqa: E402
 from mirage_wm.training_log import TrainingLog  # noqa: E402
 
-__all__ = ["main", "train"]
+__all__ = ["asked", "main", "train"]
 
 PROG = "mirage train"
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What decides what the other options begin with.
+
+    Attributes:
+        run: The model to make.
+        preset: "4gb" does with that much of a GPU's memory and without a compiler.
+    """
+
+    run: Annotated[str, Positional, arg(metavar="[RUN]", help=f"One of {', '.join(RUNS)}.")] = "v1"
+    preset: Annotated[str, arg(metavar=f"{{{','.join(PRESETS)}}}")] = "full"
+
+
+@dataclass(frozen=True)
+class Train(TrainConfig, _Choice):
+    """All that can be asked for, as the command line has it."""
 
 
 def train(config: TrainConfig, began: float | None = None) -> Trainer:
@@ -154,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     began = time.monotonic()
 
     def work() -> None:
-        config = _asked(list(sys.argv[1:] if argv is None else argv))
+        config = asked(list(sys.argv[1:] if argv is None else argv))
         trainer = train(config, began)
         if not trainer.group.first:
             return
@@ -166,25 +186,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     return ended(work, FloatingPointError)
 
 
-def _asked(arguments: list[str]) -> TrainConfig:
+def asked(arguments: list[str]) -> TrainConfig:
     """Return the run that arguments ask for: its name, the preset, and what is to differ."""
-    run = arguments.pop(0) if arguments and not arguments[0].startswith("-") else "v1"
-    choice = argparse.ArgumentParser(prog=PROG, add_help=False, allow_abbrev=False)
-    choice.add_argument("--preset", default="full")
-    preset, arguments = choice.parse_known_args(arguments)
-    try:
-        named = named_run(run, preset.preset)
-    except ValueError as error:
-        refuse(PROG, error)
-    description = f"{__doc__}\nRuns: {', '.join(RUNS)}. Presets: {', '.join(PRESETS)}."
-    config = parsed(TrainConfig, arguments, PROG, description=description, default=named)
-    if preset.preset == "4gb" and config.device == "auto" and chosen_device("auto") == "cpu":
+    choice = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    choice.add_argument("--preset", nargs="?", default="full", const="full")
+    preset = choice.parse_known_args(arguments)[0].preset
+    first = bool(arguments) and not arguments[0].startswith("-")
+    run = arguments.pop(0) if first else "v1"
+    config = _parsed(arguments, run, preset)
+    if config.run != run:  # It stands behind options: only now it is told from their values.
+        if first:
+            refuse(PROG, f"there can be one run at a time, got {run} and {config.run}")
+        config = _parsed(arguments, config.run, preset)
+    if config.preset == "4gb" and config.device == "auto" and chosen_device("auto") == "cpu":
         refuse(
             PROG,
             "--preset 4gb is for a GPU with little memory, and PyTorch finds none here: add "
             "--device cpu to train on the CPU, slowly",
         )
-    return config
+    return TrainConfig(**_values(config))
+
+
+def _parsed(arguments: list[str], run: str, preset: str) -> Train:
+    """Return what arguments ask for where a run and a preset say what the others begin with."""
+    try:
+        named = Train(run=run, preset=preset, **_values(named_run(run, preset)))
+    except ValueError as error:
+        refuse(PROG, error)
+    return parsed(Train, arguments, PROG, description=__doc__, default=named)
+
+
+def _values(config: TrainConfig) -> dict[str, Any]:
+    return {field.name: getattr(config, field.name) for field in fields(TrainConfig)}
 
 
 if __name__ == "__main__":

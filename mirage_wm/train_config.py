@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from mirage_env import checks
 from mirage_env.rules import Rules
 from mirage_wm.schedule import Budget, Schedule
 from mirage_wm.unet_config import UNetConfig
@@ -86,6 +87,7 @@ class TrainConfig:
         """Raise `ValueError` for what could not be trained, or not be saved in the end."""
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name):
             raise ValueError(f"name must be that of a file, such as v1, got {self.name!r}")
+        checks.device_name(self.device)
         for field_name, least in (("batch", 2), ("rollout", 1), ("reach", 1), ("refresh", 1)):
             if getattr(self, field_name) < least:
                 raise ValueError(

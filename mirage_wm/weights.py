@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mirage_env.errors import import_extra
 from mirage_env.rules import RULES_VERSION, Rules
-from mirage_env.whole_file import write_whole
+from mirage_env.whole_file import write_together, write_whole
 from mirage_wm.unet_config import UNetConfig
 
 if TYPE_CHECKING:
@@ -99,7 +99,11 @@ class Card:
 
     def write(self, path: Path) -> None:
         """Write the card as JSON, all of it or nothing."""
-        write_whole(path, (json.dumps(asdict(self), indent=1) + "\n").encode())
+        write_whole(path, self.to_json())
+
+    def to_json(self) -> bytes:
+        """Return what `write` writes."""
+        return (json.dumps(asdict(self), indent=1) + "\n").encode()
 
 
 def available() -> list[str]:
@@ -160,8 +164,7 @@ def save_weights(
         rules=rules or {},
     )
     try:
-        write_whole(path, data)
-        card.write(path.with_suffix(".json"))
+        write_together({path: data, path.with_suffix(".json"): card.to_json()})
     except OSError as error:
         raise WeightsError(f"cannot write {path}: {error.strerror}") from error
     return path

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from mirage_env import checks
 from mirage_wm.feeds import Feed, make_feed
 from mirage_wm.noise import stream_keys, uniform
 from mirage_wm.recorder import Chunk, Event, Recorder
@@ -95,6 +96,28 @@ class StoreConfig:
     threads: int = 0
     waves: float = EVENT_WEIGHTS[Event.WAVE]
     agent: str | None = "state"
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for sizes that no window fits into, or that are none."""
+        for name, least in (
+            ("arenas", 1),
+            ("chunks", 1),
+            ("table", 1),
+            ("context", 1),
+            ("burn_in", 0),
+            ("threads", 0),
+        ):
+            checks.whole_number(name, getattr(self, name), least)
+        if not self.horizons:
+            raise ValueError("horizons must be one number of frames at least, got none")
+        for k in self.horizons:
+            checks.whole_number("horizons", k, 1)
+        longest = self.context + max(self.horizons)
+        if self.steps < longest:
+            raise ValueError(
+                f"steps must be at least {longest}, the frames of the longest window, "
+                f"got {self.steps}"
+            )
 
     def frame_bytes(self) -> int:
         """Return the memory that the frames take on the device."""

@@ -86,3 +86,28 @@ def both(flights: FlightRecorder) -> Callable[..., tuple[Simulator, Simulator]]:
         return oracle, native
 
     return make
+
+
+@pytest.fixture
+def table() -> Any:
+    """An engine of the server, ticked by hand (see web_table.py)."""
+    from web_table import Table
+
+    return Table()
+
+
+@pytest.fixture(scope="session")
+def v1() -> Any:
+    """A real model, as the server runs it on a CPU."""
+    pytest.importorskip("safetensors")
+    from mirage_wm.predictors import NativePredictor
+
+    return NativePredictor("v1", threads=2)
+
+
+@pytest.fixture
+def _one_thread() -> None:
+    """PyTorch computes with one thread: the workers of the tests share the cores."""
+    import torch
+
+    torch.set_num_threads(1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
+import os
 import re
 from dataclasses import asdict, replace
 from html.parser import HTMLParser
@@ -29,7 +31,7 @@ from mirage_wm.evaluation.measure import (
     measure_long,
 )
 from mirage_wm.evaluation.page import page
-from mirage_wm.evaluation.report import Report, plain, write_together
+from mirage_wm.evaluation.report import Report, plain
 from mirage_wm.evaluation.worlds import Game
 from mirage_wm.train_config import TrainConfig
 from mirage_wm.weights import read_card
@@ -49,10 +51,7 @@ TINY = Sizes(
     batch=8,
 )
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("_one_thread")
 
 
 @pytest.fixture(autouse=True)
@@ -272,6 +271,27 @@ def test_the_table_for_the_readme_says_what_can_be_compared(report: Report) -> N
     assert "1,000" in text
 
 
+def test_an_evaluation_of_one_of_each_says_that_one_gives_no_interval(tmp_path: Path) -> None:
+    ones = Sizes(1, 1, 12, 1, 3000, 1, 1, 3, 1, 1, 2, 8)
+    model = write_model(tmp_path)
+    found = evaluate(EvaluateConfig((str(model),), device="cpu"), ones)
+    figures = json.loads(found.json())
+    (group,) = figures["groups"]
+    score = group["one_step"]["small"]
+    assert (score["n"], score["mean_psnr_ci"], score["psnr_of_mean_ci"]) == (1, None, [None, None])
+    assert score["mean_psnr"] == score["psnr_of_mean"]
+    assert group["keys"]["small"]["all"]["low"] is None
+    written = {"summary": tables.summary(figures), "page": page(found)}
+    read = read_card(model)
+    read = replace(read, figures=tables.card_figures(figures, "small"))
+    written["card"] = model_card.page(read)
+    for text in written.values():
+        assert not re.search(r"\b(inf|nan|None)\b", text)
+    assert "(n = 1)" in written["summary"]
+    assert "(n = 1: no interval)" in written["page"]
+    assert f"| one step | {score['mean_psnr']:.2f}, no interval |" in written["card"]
+
+
 def test_what_a_card_keeps_is_what_its_page_shows(report: Report) -> None:
     figures = tables.card_figures(report.figures, "simulator")
     assert figures["one_step"]["model"]["n"] == figures["one_step"]["copy"]["n"]
@@ -388,7 +408,6 @@ def test_the_table_takes_speeds_from_a_benchmark_or_from_the_report(
     [
         (["--model", "v99"], "there is no model 'v99'"),
         (["--model", "simulator", "simulator"], "two models are called 'simulator'"),
-        (["--device", "tpu"], "device must be"),
         (["--device", "cuda:99"], "'cuda:99' was asked for"),
         (["--out", "FILE/below"], "FILE"),
         (["--out", "folder"], "folder.html: Is a directory"),
@@ -425,11 +444,18 @@ def test_what_cannot_be_is_one_line_before_the_work(
         ({"long": -2}, "long must be a whole number of at least 0"),
         ({"minutes": 0.0}, "minutes must be greater than 0, got 0.0"),
         ({"batch": 1.5}, "batch must be a whole number of at least 1"),
+        ({"device": "tpu"}, "device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got 'tpu'"),
+        ({"model": ("v1", "v2@65")}, "steps must be a whole number from 1 to 64, got 65"),
     ],
 )
 def test_wishes_that_cannot_be_are_refused(wish: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         EvaluateConfig(**wish)
+
+
+@pytest.mark.parametrize("arguments", [["--device", "tpu"], ["--model", "v2@65"]])
+def test_what_can_be_on_no_machine_is_wrong_usage(arguments: list[str]) -> None:
+    assert main(arguments) == 2
 
 
 def test_an_interrupted_evaluation_writes_nothing(
@@ -464,34 +490,16 @@ def test_a_game_that_fails_its_own_test_is_no_report(
     assert issubclass(CheckerError, RuntimeError)
 
 
-def test_files_are_written_together_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = tmp_path / "a.json", tmp_path / "a.html"
-    write_together({first: "old", second: "old"})
-    write_text = Path.write_text
-
-    def full(path: Path, text: str, **kwargs: Any) -> int:
-        if "html" in path.name:
-            raise OSError(28, "No space left on device")
-        return write_text(path, text, **kwargs)
-
-    monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_together({first: "new", second: "new"})
-    assert (first.read_text(), second.read_text()) == ("old", "old")
-    assert len(list(tmp_path.iterdir())) == 2
-
-
 def test_a_report_that_cannot_be_written_says_so(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, text: str, **kwargs: Any) -> int:
-        raise OSError(28, "No space left on device", str(path))
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write(report, EvaluateConfig(("simulator",), out=tmp_path / "x"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_not_a_number_is_null_in_json() -> None:

@@ -16,10 +16,7 @@ from mirage_wm.simulators import make_simulator
 from mirage_wm.unet import change
 from mirage_wm.unet_config import UNetConfig
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("_one_thread")
 
 
 def pictures(n: int, seed: int = 0) -> torch.Tensor:

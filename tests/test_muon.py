@@ -8,10 +8,7 @@ from small_models import lively_model
 
 from mirage_wm.muon import Muon, orthogonalized
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("_one_thread")
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:

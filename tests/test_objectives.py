@@ -16,10 +16,7 @@ from mirage_wm.schedule import Stage
 from mirage_wm.unet_config import UNetConfig
 from mirage_wm.windows import Windows
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("_one_thread")
 
 
 def generator() -> torch.Generator:

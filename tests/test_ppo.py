@@ -200,6 +200,13 @@ def test_a_rollout_is_learned_from_in_parts_of_about_the_batch_size() -> None:
     assert parts == [1, 1, 32]
 
 
+@pytest.mark.parametrize("example", ["ppo_gpu", "train_sb3"])
+def test_one_episode_is_refused_since_it_gives_no_interval(example: str) -> None:
+    config = pytest.importorskip(example).Config
+    with pytest.raises(ValueError, match="episodes must be a whole number of at least 2, got 1"):
+        config(episodes=1)
+
+
 def test_an_agent_that_holds_its_keys_is_measured_for_as_long_as_one_that_does_not() -> None:
     config = ppo_gpu.Config(episodes=2, max_episode_ticks=12)
     calls = []

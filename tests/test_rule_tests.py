@@ -21,10 +21,7 @@ N = 16
 BY_NAME = {test.name: test for test in RULE_TESTS}
 ALL = pytest.mark.parametrize("test", RULE_TESTS, ids=lambda test: test.name)
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("_one_thread")
 
 
 @cache

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from mirage_wm.evaluation.likeness import error_shares
 from mirage_wm.scores import (
     BEST_PSNR,
     estimate,
@@ -94,6 +95,24 @@ def test_bootstrapped_intervals_hold_the_true_figure_as_often_as_they_say() -> N
     tight, wide = ratio(a, b, paired=True), ratio(a, b)
     assert tight.value == wide.value == a.mean() / b.mean()
     assert tight.high - tight.low < 0.2 * (wide.high - wide.low)
+
+
+def test_one_sample_has_a_figure_and_no_interval() -> None:
+    (found,) = scores(np.array([[4.0]]))
+    assert found.mean_psnr == found.psnr_of_mean == psnr(np.array([4.0]))[0]
+    assert np.isnan([found.mean_psnr_ci, *found.psnr_of_mean_ci]).all()
+    two, one = np.array([1.0, 3.0]), np.array([2.0])
+    for alone, value in ((estimate(one), 2), (ratio(one, two), 1), (ratio(two, one), 1)):
+        assert alone.value == value
+        assert np.isnan([alone.low, alone.high]).all()
+    assert rate([True]).low > 0.2  # Wilson's interval knows what one is worth.
+
+
+def test_the_share_of_an_error_known_from_one_step_has_no_interval() -> None:
+    one, some = error_shares([1, 3], [np.array([6.0]), np.array([1.0, 3.0])])
+    assert (one.value, some.value) == (0.5, 0.5)
+    assert np.isnan([one.low, one.high]).all()
+    assert some.low < 0.5 < some.high
 
 
 def test_estimates_of_nothing_are_no_numbers() -> None:

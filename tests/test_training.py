@@ -29,17 +29,14 @@ from mirage_wm.gradients import Gradients
 from mirage_wm.held_out import films
 from mirage_wm.objectives import Dreams, Loss
 from mirage_wm.schedule import Budget, Schedule, Stage
-from mirage_wm.train import main, train
+from mirage_wm.train import asked, main, train
 from mirage_wm.train_config import TrainConfig, named_run
 from mirage_wm.trainer import Trainer
 from mirage_wm.unet_config import UNetConfig
 from mirage_wm.weights import load_model, load_tensors
 from mirage_wm.windows import StoreConfig, Windows, WindowStore
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("_one_thread")
 
 
 @pytest.fixture
@@ -290,6 +287,51 @@ def test_a_preset_for_a_gpu_asks_for_one(
     assert not (tmp_path / "run").exists()
 
 
+def test_the_help_names_the_run_and_the_preset(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["v2", "--help"]) == 0  # The defaults are those of the run.
+    usage, *told = capsys.readouterr().out.splitlines()
+    assert usage.endswith("[OPTIONS] [RUN]")
+    assert any("One of v1, v2, v1-random, v2-random. (default: v2)" in line for line in told)
+    assert any("--preset {full,4gb}" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "run", "preset"),
+    [
+        ([], "v1", "full"),
+        (["v2"], "v2", "full"),
+        (["--preset", "4gb"], "v1", "4gb"),
+        (["--preset=4gb", "v2-random"], "v2-random", "4gb"),
+        (["--data.chunks", "7", "v1-random"], "v1-random", "full"),
+    ],
+)
+def test_a_run_and_a_preset_say_where_the_options_begin_wherever_they_stand(
+    arguments: list[str], run: str, preset: str
+) -> None:
+    wanted = replace(named_run(run, preset), device="cpu")
+    if "--data.chunks" in arguments:
+        wanted = replace(wanted, data=replace(wanted.data, chunks=7))
+    assert asked([*arguments, "--device", "cpu"]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["v3"], "the run must be one of v1, v2, v1-random, v2-random, got 'v3'"),
+        (["--batch", "8", "v3"], "the run must be one of"),
+        (["v1", "v2"], "there can be one run at a time, got v1 and v2"),
+        (["v1", "--preset", "big"], "the preset must be one of full, 4gb, got 'big'"),
+        (["v1", "--data.arenas", "0"], "arenas must be a whole number of at least 1, got 0"),
+        (["v1", "--device", "tpu"], "device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got 'tpu'"),
+    ],
+)
+def test_what_cannot_be_trained_is_wrong_usage(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
 def test_an_existing_run_is_neither_overwritten_nor_gone_on_with_by_another_net(
     config: TrainConfig,
 ) -> None:
@@ -333,11 +375,26 @@ def test_a_full_disk_leaves_the_checkpoint_before(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("mirage_wm.checkpoint.os.fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ValueError, match=r"cannot write the checkpoint of step 2 .*No space left"):
         save_checkpoint(tmp_path, 2, {"step": 2})
     assert sorted(tmp_path.iterdir()) == before
     assert load_checkpoint(tmp_path)["step"] == 1
+
+
+def test_what_an_interrupted_checkpoint_leaves_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)  # as if it was killed
+    monkeypatch.setattr(os, "replace", lambda *_: None)
+    (part,) = save_checkpoint(tmp_path, 1, {"step": 1})
+    monkeypatch.undo()
+    assert not part.exists()
+    assert not has_checkpoint(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    (tmp_path / "log.csv").touch()
+    paths = save_checkpoint(tmp_path, 2, {"step": 2})
+    assert sorted(tmp_path.iterdir()) == sorted([*paths, tmp_path / "log.csv"])
 
 
 def test_numbers_that_are_none_are_neither_saved_nor_gone_on_from(config: TrainConfig) -> None:
@@ -424,6 +481,7 @@ def test_the_command_trains_and_tells_what_went_wrong(
         ({"name": "a/b"}, "name must be that of a file, such as v1, got 'a/b'"),
         ({"reach": 3}, "dreams of 3 frames need --data.horizons 1 3"),
         ({"batch": 6}, "batch must be a multiple of 4, got 6"),
+        ({"device": "foo"}, "device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got 'foo'"),
     ],
 )
 def test_runs_that_cannot_be_are_refused_before_they_begin(
@@ -431,11 +489,6 @@ def test_runs_that_cannot_be_are_refused_before_they_begin(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         replace(config, **changes)
-
-
-def test_a_device_that_is_none_is_refused(config: TrainConfig) -> None:
-    with pytest.raises(ValueError, match="device must be 'auto', 'cpu'"):
-        Trainer(replace(config, device="foo"))
 
 
 def test_an_interrupt_while_the_first_windows_are_played_stops_the_play(

@@ -23,12 +23,6 @@ from mirage_web.protocol import (
 )
 from mirage_web.wire import Close, Mode, NoticeCode, State
 
-
-@pytest.fixture
-def table() -> Table:
-    return Table()
-
-
 # Many players
 
 

@@ -30,20 +30,7 @@ from mirage_web.protocol import (
 from mirage_web.sitting import MAX_PLANNED
 from mirage_web.timeline import REWIND_STEPS
 from mirage_web.wire import Close, Mode, NoticeCode, State
-from mirage_wm.predictors import NativePredictor, Predictor
-
-
-@pytest.fixture
-def table() -> Table:
-    return Table()
-
-
-@pytest.fixture(scope="module")
-def v1() -> Predictor:
-    """A real model."""
-    pytest.importorskip("safetensors")
-    return NativePredictor("v1", threads=2)
-
+from mirage_wm.predictor import Predictor
 
 # Time
 

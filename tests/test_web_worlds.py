@@ -26,20 +26,7 @@ from mirage_web.protocol import (
 )
 from mirage_web.wire import NO_ACTION, Mode, NoticeCode, State
 from mirage_wm.dream import Dream
-from mirage_wm.predictors import NativePredictor, Predictor
-
-
-@pytest.fixture
-def table() -> Table:
-    return Table()
-
-
-@pytest.fixture(scope="module")
-def v1() -> Predictor:
-    """A real model."""
-    pytest.importorskip("safetensors")
-    return NativePredictor("v1", threads=1)
-
+from mirage_wm.predictor import Predictor
 
 # The beginning
 

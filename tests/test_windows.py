@@ -89,6 +89,37 @@ def make_store(seed: int = 5) -> WindowStore:
     return WindowStore(recorder, CONFIG, "cpu", seed)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"arenas": 0}, "arenas must be a whole number of at least 1, got 0"),
+        ({"chunks": 0}, "chunks must be a whole number of at least 1, got 0"),
+        ({"table": 0}, "table must be a whole number of at least 1, got 0"),
+        ({"context": 0}, "context must be a whole number of at least 1, got 0"),
+        ({"burn_in": -1}, "burn_in must be a whole number of at least 0, got -1"),
+        ({"threads": -1}, "threads must be a whole number of at least 0, got -1"),
+        ({"horizons": ()}, "horizons must be one number of frames at least, got none"),
+        ({"horizons": (1, 0)}, "horizons must be a whole number of at least 1, got 0"),
+        ({"steps": 7}, "steps must be at least 8, the frames of the longest window, got 7"),
+    ],
+)
+def test_a_store_that_could_hold_no_windows_is_refused(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(CONFIG, **changes)
+
+
+def test_the_least_store_that_there_can_be_holds_windows() -> None:
+    least = StoreConfig(
+        arenas=1, steps=5, chunks=1, table=1, context=4, horizons=(1,), burn_in=0, threads=0
+    )
+    store = WindowStore(Recorder(1, 0, threads=1), least, "cpu", 0)
+    store.start()
+    assert store.sample(4, 1).frames.shape == (4, 5, 64, 64, 3)
+    store.close()
+
+
 @pytest.fixture
 def store() -> Any:
     made = make_store()

@@ -2,8 +2,8 @@
 
 The cache is ``$XDG_CACHE_HOME/mirage`` (``~/.cache/mirage``). The name of an entry is a hash of the
 sources, the options, the architecture and the compiler's version, so that a stale one is never
-used; an entry is written to a file of its own and then renamed, so that a half-written one is never
-read. Where there is no compiler, an entry that fits the sources and the GPU still serves.
+used; an entry is written whole or not at all. Where there is no compiler, an entry that fits the
+sources and the GPU still serves.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
+
+from mirage_env.whole_file import write_whole
 
 __all__ = ["cache_folder", "fatbin", "nvcc", "sources", "target"]
 
@@ -87,7 +89,8 @@ def fatbin(capability: tuple[int, int], size: int, channels: int) -> bytes:
     with contextlib.suppress(OSError):
         return kept.read_bytes()
     built = _compile(compiler, folder / "kernels.cu", options)
-    _keep(kept, built)
+    with contextlib.suppress(OSError):  # A folder that cannot be written is fine.
+        write_whole(kept, built)
     return built
 
 
@@ -117,20 +120,6 @@ def _compile(compiler: str, kernels: Path, options: tuple[str, ...]) -> bytes:
                 "compiler that it accepts must be on PATH)"
             )
         return built.read_bytes()
-
-
-def _keep(entry: Path, built: bytes) -> None:
-    """Write an entry of the cache, whole or not at all; a folder that cannot be written is fine."""
-    with contextlib.suppress(OSError):
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        handle, written = tempfile.mkstemp(dir=entry.parent, prefix=".being-written-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(built)
-            os.replace(written, entry)
-        except OSError:
-            os.unlink(written)
-            raise
 
 
 @cache

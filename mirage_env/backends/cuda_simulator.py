@@ -147,10 +147,9 @@ class CudaSimulator(Simulator):
     def _download(self, seen: Any, array: NDArray[Any] | None) -> None:
         import torch
 
-        if array is not None:
+        if array is not None:  # It is there when `_fetch` is done, which waits for the stream.
             torch.from_numpy(array).copy_(seen, non_blocking=True)
         self._fetch()
-        torch.cuda.current_stream(self.world.device).synchronize()
 
     def _fetch(self) -> None:
         world = self.world

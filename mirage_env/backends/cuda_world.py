@@ -144,19 +144,26 @@ class CudaWorld:
         return results
 
     def _step(self, name: str, actions: Any, frames: int, vectors: int) -> None:
+        stream = self._follow()
         if self._capturing():  # What a graph writes must come from the graph's own memory.
             row = next(Results(self._torch, self.device, 1, self.num_envs).rows())
         else:
-            self._follow()
             row = next(self._rows, None)
             if row is None:
                 self._rows = Results(self._torch, self.device, BLOCK, self.num_envs).rows()
                 row = next(self._rows)
-        self._launch(name, actions, row[5], frames, vectors)
+        self._launch(name, actions, row[5], frames, vectors, stream=stream)
         self._set(row)
 
     def _launch(
-        self, name: str, actions: Any, to: Places, frames: int, vectors: int, steps: int = 1
+        self,
+        name: str,
+        actions: Any,
+        to: Places,
+        frames: int,
+        vectors: int,
+        steps: int = 1,
+        stream: int | None = None,
     ) -> None:
         n, (arenas, final_arenas, tuning, cosines, refused) = self.num_envs, self._pointers
         packed = _BATCH.pack(
@@ -174,7 +181,7 @@ class CudaWorld:
             steps,
             actions.dtype is self._wide,
         )
-        self._run(name, n if name.endswith("_shared") else -(-n // WARPS), packed)
+        self._run(name, n if name.endswith("_shared") else -(-n // WARPS), packed, stream)
 
     def _draws(self, shape: tuple[int, ...]) -> bool:
         return shape[1] == self.kernels.size and shape[3] == self.kernels.channels
@@ -401,8 +408,16 @@ class CudaWorld:
     def _tensor(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         return self._torch.zeros(shape, dtype=dtype or self._torch.int64, device=self.device)
 
-    def _run(self, name: str, blocks: int | tuple[int, int], packed: bytes) -> None:
-        self.kernels.launch(name, blocks, 32 * WARPS, packed, self._follow())
+    def _run(
+        self,
+        name: str,
+        blocks: int | tuple[int, int],
+        packed: bytes,
+        stream: int | None = None,
+    ) -> None:
+        """Launch a kernel in the current stream, or in that which `_follow` has just returned."""
+        stream = self._follow() if stream is None else stream
+        self.kernels.launch(name, blocks, 32 * WARPS, packed, stream)
 
     def _follow(self) -> int:
         """Return the current stream; it waits for what was launched on another one before."""

@@ -9,7 +9,6 @@ it reads off the game itself, with the same keys, is printed beside: the best it
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,12 +18,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from tqdm import trange
 
 from mirage_env.arena import Arenas
 from mirage_env.rules import RULES_VERSION, UNIT, Rules
+from mirage_env.whole_file import write_whole
 from mirage_wm.evaluation.objects import KINDS, around, centre, kinds, within
 from mirage_wm.evaluation.plays import ticks
 from mirage_wm.evaluation.scenes import HISTORY
@@ -241,9 +241,7 @@ def main() -> int:
     """Train the reader and write it beside this file; return the exit code."""
     reader = train()
     tensors = {name: tensor.half().contiguous() for name, tensor in reader.state_dict().items()}
-    part = FILE.with_suffix(".part")
-    save_file(tensors, part, {"rules_version": str(RULES_VERSION)})
-    os.replace(part, FILE)
+    write_whole(FILE, save(tensors, {"rules_version": str(RULES_VERSION)}))
     print(f"wrote {FILE}")
     return 0
 

@@ -267,6 +267,8 @@ def error_shares(counts: list[int], errors: list[NDArray[Any]]) -> list[Estimate
         ]
     )
     low, high = np.percentile(drawn / np.maximum(drawn.sum(0), 1e-12), [2.5, 97.5], axis=1)
+    alone = np.array([len(error) == 1 for error in errors])  # one sample has no interval
+    low[alone] = high[alone] = np.nan
     value = value / max(value.sum(), 1e-12)
     return [
         Estimate(float(v), float(a), float(b), len(e))

@@ -1,14 +1,12 @@
-"""A report: the figures as JSON, and a page that shows them, written together or not at all."""
+"""A report: the figures as JSON, and the pictures for the page that shows them."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,7 +16,7 @@ from mirage_wm.evaluation.measure import Measured, Sizes
 from mirage_wm.scores import BEST_PSNR
 from mirage_wm.seeds import HELD_OUT
 
-__all__ = ["SCHEMA", "Report", "write_together"]
+__all__ = ["SCHEMA", "Report"]
 
 SCHEMA = 1
 """Raised when what is in the JSON changes its place or its meaning."""
@@ -83,22 +81,3 @@ def plain(figures: Any) -> Any:
     if isinstance(figures, float):
         return float(f"{figures:.6g}") if math.isfinite(figures) else None
     return figures
-
-
-def write_together(texts: Mapping[Path, str]) -> None:
-    """Write some files, each whole; none of them if one cannot be.
-
-    Raises:
-        OSError: If one cannot be written, such as for a full disk.
-    """
-    written = {path: path.with_name(path.name + ".part") for path in texts}
-    try:
-        for path, text in texts.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            written[path].write_text(text, encoding="utf-8")
-    except BaseException:
-        for part in written.values():
-            part.unlink(missing_ok=True)
-        raise
-    for path, part in written.items():
-        os.replace(part, path)

@@ -66,7 +66,7 @@ def _group(group: Mapping[str, Any], best: float) -> str:
         return [_db(some[name]) for name in heads]
 
     lines = [
-        f"by {named_rules(group['rules'])}; intervals of 95 %",
+        f"by {named_rules(group['rules'])}; intervals of 95 %, none where (n = 1) stands",
         f"PSNR in dB: mean of the frames' / of the mean squared error, at most {best:.1f}",
         row("", heads),
         row("one step", dbs(group["one_step"])),
@@ -151,6 +151,8 @@ def _rate(rate: Mapping[str, Any]) -> str:
 def _ratio(estimate: Mapping[str, Any]) -> str:
     if estimate["value"] is None:
         return "none"
+    if estimate["low"] is None:
+        return f"{estimate['value']:.3f} (n = 1)"
     return f"{estimate['value']:.3f} ({estimate['low']:.2f}-{estimate['high']:.2f})"
 
 

@@ -7,7 +7,6 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
-#include <unistd.h>
 
 namespace nb = nanobind;
 
@@ -58,10 +57,8 @@ class Net {
         const std::string &instructions)
         : num_threads_(num_threads),
           net_(unpacked(weights), {edge, frames, extra, widths, blocks, embedding, told, kernels},
-               arithmetic(instructions)) {}
-
-    ~Net() { disown_threads(); }
-    Net(const Net &) = delete;
+               arithmetic(instructions)),
+          threads_(num_threads) {}
 
     void run(Array<const uint8_t, 5> seen, std::optional<Array<const float, 4>> more,
              Array<const float, 2> condition, Array<float, 4> pictures, Array<float, 2> told) {
@@ -78,11 +75,7 @@ class Net {
         if (!fits) throw nb::value_error("the arrays given to the net differ from it in shape");
         nb::gil_scoped_release release;
         const std::lock_guard<std::mutex> lock(mutex_);
-        disown_threads();
-        if (num_threads_ > 1 && !threads_) {
-            threads_ = std::make_unique<Threads>(num_threads_);
-            owner_ = getpid();
-        }
+        Threads *threads = num_threads_ > 1 ? &threads_.get() : nullptr;
         while (int(workspaces_.size()) < num_threads_) workspaces_.push_back(net_.workspace());
         const auto one = [&](int i, Workspace &workspace, const Team &team) {
             const float *c = condition.data() + i * condition.shape(1);
@@ -94,10 +87,10 @@ class Net {
         // A picture to each thread while there are as many, then all threads to each picture.
         int i = 0;
         for (; num_threads_ > 1 && i + num_threads_ <= int(n); i += num_threads_)
-            threads_->run(num_threads_, 1, [&](int first, int last) {
+            threads->run(num_threads_, 1, [&](int first, int last) {
                 for (int j = first; j < last; j++) one(i + j, workspaces_[j], {nullptr, 1});
             });
-        for (; i < int(n); i++) one(i, workspaces_[0], {threads_.get(), num_threads_});
+        for (; i < int(n); i++) one(i, workspaces_[0], {threads, num_threads_});
     }
 
   private:
@@ -113,17 +106,11 @@ class Net {
         return result;
     }
 
-    // After a fork the child has none of the threads; joining them would wait for ever.
-    void disown_threads() {
-        if (threads_ && owner_ != getpid()) (void)threads_.release();
-    }
-
     int num_threads_;
     UNet net_;
     std::vector<Workspace> workspaces_;
-    std::unique_ptr<Threads> threads_;
+    ForkableThreads threads_;
     std::mutex mutex_;
-    pid_t owner_ = 0;
 };
 
 NB_MODULE(_net, m) {

@@ -14,6 +14,7 @@ import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mirage_env import checks
 from mirage_env.command_line import ended, parsed
 from mirage_env.errors import import_extra
 from mirage_web.lanes import DreamLanes
@@ -87,6 +88,7 @@ class Serve:
         Raises:
             ValueError: For one that cannot be.
         """
+        checks.device_name(self.device)
         _within("--port", self.port, 0, 65_535)
         _within("--threads", self.threads, 0, 1024)
         _within("--max-games", self.max_games, 0, 10_000)
@@ -154,7 +156,10 @@ class Serve:
                     f"port {self.port} of {self.host} is in use: stop what uses it, or take "
                     "another by --port"
                 ) from error
-            raise OSError(f"cannot listen on {self.host}, port {self.port}: {error}") from error
+            # A name that nobody knows has a negative number.
+            unknown = error.errno == errno.EADDRNOTAVAIL or (error.errno or 0) < 0
+            why = "this machine has no such address" if unknown else os.strerror(error.errno or 0)
+            raise OSError(f"cannot listen on {self.host}, port {self.port}: {why}") from error
 
 
 async def _serve(settings: Serve, dreams: dict[str, DreamLanes], listening: socket.socket) -> None:

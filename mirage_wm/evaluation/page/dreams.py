@@ -13,6 +13,7 @@ from mirage_wm.evaluation.page.parts import (
     db,
     fill,
     legend,
+    number,
     percent,
     shares,
     style_of,
@@ -128,7 +129,7 @@ def likeness(group: Mapping[str, Any], shown: Measured, best: float) -> str:
     y = Axis(10, best, (10, 20, 30, 40, 50), "dB")
 
     def half(s: Mapping[str, Any]) -> float:
-        return s["mean_psnr_ci"] if s["mean_psnr_ci"] is not None else 0.0
+        return number(s["mean_psnr_ci"])
 
     usual = lines(
         series("mean_psnr", lambda s: s["mean_psnr"] - half(s), lambda s: s["mean_psnr"] + half(s)),
@@ -139,7 +140,9 @@ def likeness(group: Mapping[str, Any], shown: Measured, best: float) -> str:
         marked=DIVERGED,
     )
     whole = series(
-        "psnr_of_mean", lambda s: s["psnr_of_mean_ci"][0], lambda s: s["psnr_of_mean_ci"][1]
+        "psnr_of_mean",
+        lambda s: number(s["psnr_of_mean_ci"][0]),
+        lambda s: number(s["psnr_of_mean_ci"][1]),
     )
     whole.insert(
         0,

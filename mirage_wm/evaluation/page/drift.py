@@ -13,6 +13,7 @@ from mirage_wm.evaluation.page.parts import (
     figure,
     fill,
     legend,
+    number,
     percent,
     style_of,
     table,
@@ -82,7 +83,7 @@ def _plot(models: Any, runs: Any, key: str, *, shares: bool) -> str:
                 name,
                 style,
                 seconds,
-                *([_number(s[part]) for s in some] for part in (value, "low", "high")),
+                *([number(s[part]) for s in some] for part in (value, "low", "high")),
             )
         )
 
@@ -104,10 +105,6 @@ def _plot(models: Any, runs: Any, key: str, *, shares: bool) -> str:
     top = min(top, 4.0)
     y = Axis(0, top, [t for t in (0, 0.5, 1, 1.5, 2, 3, 4) if t <= top])
     return lines(series, x, y, RATIOS[key], size=(420, 210), marked=1.0)
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value
 
 
 def _endings(models: Any, runs: Any) -> str:

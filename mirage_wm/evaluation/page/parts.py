@@ -14,6 +14,7 @@ __all__ = [
     "figure",
     "fill",
     "legend",
+    "number",
     "percent",
     "shares",
     "style_of",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 NONE = "<small>none</small>"
+NO_INTERVAL = " <small>(n = 1: no interval)</small>"
 
 
 def template(name: str) -> str:
@@ -67,7 +69,7 @@ def figure(content: str, caption: str) -> str:
 def db(score: Mapping[str, Any]) -> str:
     """Return both means of a score, with their intervals."""
     low, high = score["psnr_of_mean_ci"]
-    whole = f"{score['psnr_of_mean']:.2f} <small>({low:.1f} to {high:.1f})</small>"
+    whole = f"{score['psnr_of_mean']:.2f}{_ends(low, high, 1)}"
     if "mean_psnr" not in score:
         return whole
     half = score["mean_psnr_ci"]
@@ -79,26 +81,30 @@ def percent(rate: Mapping[str, Any]) -> str:
     """Return a share with its interval."""
     if not rate["n"]:
         return NONE
-    return (
-        f"{100 * rate['rate']:.1f} % <small>({100 * rate['low']:.1f} to "
-        f"{100 * rate['high']:.1f})</small>"
-    )
+    return f"{100 * rate['rate']:.1f} %{_ends(100 * rate['low'], 100 * rate['high'], 1)}"
 
 
 def shares(estimate: Mapping[str, Any]) -> str:
     """Return an estimate that is a share, with its interval."""
     if estimate["value"] is None:
         return NONE
-    value, low, high = (100 * estimate[part] for part in ("value", "low", "high"))
-    return f"{value:.1f} % <small>({low:.1f} to {high:.1f})</small>"
+    low, high = (None if estimate[end] is None else 100 * estimate[end] for end in ("low", "high"))
+    return f"{100 * estimate['value']:.1f} %{_ends(low, high, 1)}"
 
 
 def between(estimate: Mapping[str, Any], digits: int = 3) -> str:
     """Return an estimate with its interval."""
     if estimate["value"] is None:
         return NONE
-    value, low, high = (
-        "?" if x is None else f"{x:.{digits}f}"
-        for x in (estimate["value"], estimate["low"], estimate["high"])
-    )
-    return f"{value} <small>({low} to {high})</small>"
+    return f"{estimate['value']:.{digits}f}{_ends(estimate['low'], estimate['high'], digits)}"
+
+
+def number(value: float | None) -> float:
+    """Return a number of a report for a plot: NaN where it is none."""
+    return float("nan") if value is None else value
+
+
+def _ends(low: float | None, high: float | None, digits: int) -> str:
+    if low is None or high is None:
+        return NO_INTERVAL
+    return f" <small>({low:.{digits}f} to {high:.{digits}f})</small>"

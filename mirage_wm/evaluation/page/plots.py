@@ -23,7 +23,7 @@ class Series:
         style: CSS class.
         x: Where.
         y: What; a number that is not one leaves a gap.
-        low: Lower edges of the band; none without.
+        low: Lower edges of the band; none without, and NaN where there is none.
         high: Upper edges.
     """
 
@@ -117,7 +117,8 @@ def lines(
             ]
             outline = [(px(a), py(hi)) for a, _, hi in edges]
             outline += [(px(a), py(lo)) for a, lo, _ in reversed(edges)]
-            parts.append(f'<polygon class="band {one.style}" points="{_points(outline)}"/>')
+            if outline:
+                parts.append(f'<polygon class="band {one.style}" points="{_points(outline)}"/>')
         parts.append(f'<polyline class="{one.style}" points="{_points(points)}"/>')
         for (a, b), value in zip(points, [v for v in one.y if math.isfinite(v)], strict=True):
             hint = escape(f"{one.name}: {y.text(round(value, 3))}")

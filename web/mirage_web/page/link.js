@@ -73,7 +73,7 @@ export function readSeed(text) {
  * @param {import("./protocol.js").Mode} sitting.mode
  * @param {string} sitting.model Empty: none, or the server's choice.
  * @param {number} sitting.seed
- * @param {Uint8Array} [recording]
+ * @param {Uint8Array | null} [recording]
  */
 export function writeLink({ mode, model, seed }, recording) {
   const query = [`mode=${mode}`];

@@ -73,7 +73,7 @@ function heard(message) {
     drawn = null;
     if (film !== null && film.mode !== message.mode) endFilm();
     showChoices();
-    history.replaceState(null, "", writeLink(sitting));
+    history.replaceState(null, "", writeLink(sitting, sitting.replayed));
   } else if (message.type === "notice") notice(message.code);
 }
 

@@ -36,7 +36,7 @@ export class Sitting {
     this.seed = wanted.seed;
     this.recording = wanted.recording ?? null; // to be replayed when the sitting begins
     /** @type {Uint8Array | null} */
-    this.replayed = null; // by `replay`
+    this.replayed = null; // what the sitting began with, taken over since or not
     /** @type {import("./protocol.js").Hello | null} */
     this.hello = null;
     /** @type {import("./protocol.js").Queue | null} */

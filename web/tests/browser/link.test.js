@@ -44,6 +44,28 @@ test("a copied link plays the same game again, key by key, wake and all", async 
   await again.untilStep(step + 3);
 });
 
+test("a shared game is still there after a reload, until another begins", async () => {
+  const link = "?mode=real&seed=5#r=8CU";
+  const visit = await house.visit(link);
+  const ended = visit.page.getByText("The recording ends here");
+  await ended.waitFor();
+  const [step, picture] = [await visit.step(), await visit.picture("real")];
+  assert.equal(step, 19);
+  assert(visit.page.url().endsWith(link));
+  await visit.page.reload();
+  await visit.until("replay");
+  await ended.waitFor();
+  assert.deepEqual([await visit.step(), await visit.picture("real")], [step, picture]);
+
+  await visit.page.keyboard.press("ArrowRight");
+  await visit.until("playing");
+  assert(visit.page.url().endsWith(link), "who takes over can go back to it");
+  await visit.page.keyboard.press("r");
+  await visit.page.waitForURL(/\?mode=real&seed=6$/);
+  await visit.page.reload();
+  await visit.until("playing");
+});
+
 test("a damaged recording is said, and the game of its seed begins", async () => {
   const visit = await house.visit("?mode=real&seed=5#r=__");
   await visit.page.getByText("The recording in this link is damaged").waitFor();
