@@ -43,16 +43,16 @@ HD LaneObject load(const Objects &o, Warp warp) {
             rock ? o.rock_spin[i] : int8_t(0)};
 }
 
-// What has not changed need not be written: `was` is what stands there.
+// What has not changed need not be written: `was` is what stands there. Bytes are not asked, since
+// they stand between others that change at each step.
 HD void store(const LaneObject &now, const LaneObject &was, Objects &o, Warp warp) {
     const int i = warp.lane;
     if (now.x != was.x) o.rock_x[i] = now.x;
     if (now.y != was.y) o.rock_y[i] = now.y;
     if (now.vx != was.vx) o.rock_vx[i] = now.vx;
     if (now.vy != was.vy) o.rock_vy[i] = now.vy;
-    if (now.size != was.size) o.rock_size[i] = now.size;
-    if (i < ROCK_SLOTS && now.angle != was.angle) o.rock_angle[i] = now.angle;
-    if (i < ROCK_SLOTS && now.spin != was.spin) o.rock_spin[i] = now.spin;
+    o.rock_size[i] = now.size;
+    if (i < ROCK_SLOTS) o.rock_angle[i] = now.angle, o.rock_spin[i] = now.spin;
 }
 
 constexpr int CORE_CHUNKS = sizeof(Core) / 16;
@@ -79,9 +79,7 @@ HD void store(const Core &now, Core &to, Warp warp) {
 }
 
 HD void store(const LaneObject &object, const Core &core, Arena &to, Warp warp) {
-    LaneObject other = {~object.x, ~object.y, ~object.vx, ~object.vy};
-    other.size = uint8_t(~object.size), other.angle = uint8_t(~object.angle);
-    other.spin = int8_t(~object.spin);
+    const LaneObject other = {~object.x, ~object.y, ~object.vx, ~object.vy};
     store(object, other, to.objects, warp);
     store(core, to.core, warp);
 }
