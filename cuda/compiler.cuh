@@ -13,6 +13,14 @@
 #endif
 #define CONSTANT constexpr
 
+// A field that is a byte in memory. On a GPU four of them stay in the register that they came in,
+// where one alone would take a register of its own.
+#ifdef __CUDACC__
+#define BYTE(name) uint32_t name : 8
+#else
+#define BYTE(name) uint8_t name
+#endif
+
 // Before a loop that is not to be unrolled: what counts on a GPU is that the hot code fits into the
 // cache for instructions.
 #ifdef __CUDACC__

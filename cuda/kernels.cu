@@ -3,6 +3,7 @@
 #include "hash.cuh"
 #include "strips.h"
 #include "vectors.h"
+#include <cstring>
 
 constexpr int WARPS = 4; // in a block
 
@@ -59,14 +60,11 @@ constexpr int CORE_CHUNKS = sizeof(Core) / 16;
 static_assert(sizeof(Core) % 16 == 0 && sizeof(Objects) % 16 == 0, "a core is read in chunks");
 
 HD Core load(const Core &from) {
-    union {
-        uint4 chunks[CORE_CHUNKS];
-        Core core;
-    } read = {};
-    for (int k = 0; k < CORE_CHUNKS; k++) {
-        read.chunks[k] = reinterpret_cast<const uint4 *>(&from)[k];
-    }
-    return read.core;
+    uint4 chunks[CORE_CHUNKS];
+    for (int k = 0; k < CORE_CHUNKS; k++) { chunks[k] = reinterpret_cast<const uint4 *>(&from)[k]; }
+    Core core;
+    memcpy(&core, chunks, sizeof core);
+    return core;
 }
 
 HD void store(const Core &now, Core &to, Warp warp) {
@@ -85,7 +83,7 @@ HD void store(const LaneObject &object, const Core &core, Arena &to, Warp warp) 
 }
 
 HD int4 infos_of(const Core &core) {
-    return {int(core.score), core.lives, int(core.wave), int(core.tick)};
+    return {int(core.score), int(core.lives), int(core.wave), int(core.tick)};
 }
 
 enum class See { NOTHING, VECTORS, PICTURES };
