@@ -7,6 +7,17 @@
 
 constexpr int WARPS = 4; // in a block
 
+// Which warp of its block this is. The lanes vote on it although each could tell, because then the
+// compiler knows that they agree on it, on what is read by it, and on each branch that follows from
+// that: it keeps such numbers once for all lanes, and no code for lanes that part.
+HD int warp_of_block() {
+    int w = 0;
+    for (int bit = 1; bit < WARPS; bit *= 2) {
+        w += bit * (__ballot_sync(0xffffffffu, threadIdx.x / 32 & bit) != 0);
+    }
+    return w;
+}
+
 // A batch of arenas and what their next steps are to write; T steps of N arenas.
 struct Batch {
     Arena *arenas, *final_arenas; // [N]
@@ -93,7 +104,7 @@ enum class See { NOTHING, VECTORS, PICTURES };
 template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
     __shared__ Scratch scratches[see == See::PICTURES ? WARPS : 1];
     const Warp warp = {int(threadIdx.x) & 31};
-    const int w = int(threadIdx.x) / 32, part = PARTS == 1 ? 0 : w;
+    const int w = warp_of_block(), part = PARTS == 1 ? 0 : w;
     const int i = PARTS == 1 ? int(blockIdx.x) * WARPS + w : int(blockIdx.x);
     if (i >= b.num_envs) return;
     const size_t n = size_t(b.num_envs);
@@ -161,9 +172,9 @@ struct Shown {
 KERNEL show_arenas(Shown s) {
     __shared__ Scratch scratches[WARPS];
     const Warp warp = {int(threadIdx.x) & 31};
-    Scratch &scratch = scratches[threadIdx.x / 32];
-    const int first = 32 * (int(blockIdx.x) * WARPS + int(threadIdx.x) / 32),
+    const int w = warp_of_block(), first = 32 * (int(blockIdx.x) * WARPS + w),
               mine = first + warp.lane;
+    Scratch &scratch = scratches[w];
     const bool wanted = mine < s.num_envs && (s.which == nullptr || s.which[mine] ||
                                               (s.or_which != nullptr && s.or_which[mine]));
     uint32_t bits = __ballot_sync(0xffffffffu, wanted);
@@ -244,7 +255,7 @@ struct Beginning {
 
 KERNEL reset_arenas(Beginning b) {
     const Warp warp = {int(threadIdx.x) & 31};
-    const int i = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32;
+    const int i = int(blockIdx.x) * WARPS + warp_of_block();
     if (i >= b.num_envs || (b.mask != nullptr && !b.mask[i])) return;
     LaneObject object = {};
     Core core = load(b.arenas[i].core);
@@ -263,7 +274,7 @@ KERNEL inform(const Arena *arenas, int4 *infos, int num_envs) {
 // A hash of each arena's state.
 KERNEL hash_arenas(const Arena *arenas, uint64_t *hashes, int num_envs) {
     const Warp warp = {int(threadIdx.x) & 31};
-    const int i = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32;
+    const int i = int(blockIdx.x) * WARPS + warp_of_block();
     if (i >= num_envs) return;
     const uint32_t *words = reinterpret_cast<const uint32_t *>(&arenas[i]);
     uint64_t sum = 0;
