@@ -10,10 +10,10 @@ constexpr int WARPS = 4; // in a block
 // Which warp of its block this is. The lanes vote on it although each could tell, because then the
 // compiler knows that they agree on it, on what is read by it, and on each branch that follows from
 // that: it keeps such numbers once for all lanes, and no code for lanes that part.
-HD int warp_of_block() {
-    int w = 0;
-    for (int bit = 1; bit < WARPS; bit *= 2) {
-        w += bit * (__ballot_sync(0xffffffffu, threadIdx.x / 32 & bit) != 0);
+HD uint32_t warp_of_block() {
+    uint32_t w = 0;
+    for (uint32_t bit = 1; bit < WARPS; bit *= 2) {
+        if (__ballot_sync(0xffffffffu, threadIdx.x & 32 * bit) != 0) w |= bit;
     }
     return w;
 }
@@ -78,19 +78,27 @@ HD Core load(const Core &from) {
     return core;
 }
 
-HD void store(const Core &now, Core &to, Warp warp) {
+HD Tuning load(const Tuning &from) {
+    uint2 chunks[3];
+    for (int k = 0; k < 3; k++) { chunks[k] = reinterpret_cast<const uint2 *>(&from)[k]; }
+    Tuning tuning;
+    memcpy(&tuning, chunks, sizeof tuning);
+    return tuning;
+}
+static_assert(sizeof(Tuning) == 24, "a tuning is read in chunks");
+
+HD void store(const Core &now, Core &to) {
     union {
         Core core;
         uint4 chunks[CORE_CHUNKS];
     } written = {now};
-    if (warp.lane != 0) return;
     for (int k = 0; k < CORE_CHUNKS; k++) { reinterpret_cast<uint4 *>(&to)[k] = written.chunks[k]; }
 }
 
 HD void store(const LaneObject &object, const Core &core, Arena &to, Warp warp) {
     const LaneObject other = {~object.x, ~object.y, ~object.vx, ~object.vy};
     store(object, other, to.objects, warp);
-    store(core, to.core, warp);
+    if (warp.lane == 0) store(core, to.core);
 }
 
 HD int4 infos_of(const Core &core) {
@@ -104,34 +112,32 @@ enum class See { NOTHING, VECTORS, PICTURES };
 template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
     __shared__ Scratch scratches[see == See::PICTURES ? WARPS : 1];
     const Warp warp = {int(threadIdx.x) & 31};
-    const int w = warp_of_block(), part = PARTS == 1 ? 0 : w;
-    const int i = PARTS == 1 ? int(blockIdx.x) * WARPS + w : int(blockIdx.x);
-    if (i >= b.num_envs) return;
-    const size_t n = size_t(b.num_envs);
+    const uint32_t w = warp_of_block(), n = uint32_t(b.num_envs); // unsigned: addresses are shorter
+    const uint32_t i = PARTS == 1 ? blockIdx.x * WARPS + w : blockIdx.x;
+    const int part = PARTS == 1 ? 0 : int(w);
+    if (i >= n) return;
 
     Arena &home = b.arenas[i];
     const LaneObject before = load(home.objects, warp);
     LaneObject object = before;
     Core core = load(home.core); // the same in every lane
-    const Tuning tuning = b.tuning[i];
+    const Tuning tuning = load(b.tuning[i]);
     if (PARTS > 1) __syncthreads(); // All have read it before one writes it back.
 
     for (int t = 0; t < (MANY ? b.steps : 1); t++) {
-        const size_t at = n * t + i;
+        const size_t at = size_t(n) * t + i;
         const int action = action_of(b, at, part == 0, warp);
         const Outcome outcome = step(object, core, tuning, b.pace, action, warp, [&] {
             if (part == 0) store(object, core, b.final_arenas[i], warp);
         });
+        if (part == 0 && !MANY) store(object, before, home.objects, warp);
         if (part == 0 && warp.lane == 0) {
-            bool *flags = b.flags + 3 * n * t + i;
+            if (!MANY) store(core, home.core);
+            bool *flags = b.flags + 3 * size_t(n) * t + i;
             b.reward[at] = float(outcome.points);
             flags[0] = outcome.terminated, flags[n] = outcome.truncated;
-            flags[2 * n] = outcome.begun;
+            flags[2 * size_t(n)] = outcome.begun;
             b.infos[at] = infos_of(core);
-        }
-        if (part == 0 && !MANY) {
-            store(object, before, home.objects, warp);
-            store(core, home.core, warp);
         }
         if (see == See::VECTORS) {
             write_vector(object, core, b.cosines, b.vectors + VECTOR * at, warp);
@@ -172,8 +178,8 @@ struct Shown {
 KERNEL show_arenas(Shown s) {
     __shared__ Scratch scratches[WARPS];
     const Warp warp = {int(threadIdx.x) & 31};
-    const int w = warp_of_block(), first = 32 * (int(blockIdx.x) * WARPS + w),
-              mine = first + warp.lane;
+    const uint32_t w = warp_of_block();
+    const int first = 32 * int(blockIdx.x * WARPS + w), mine = first + warp.lane;
     Scratch &scratch = scratches[w];
     const bool wanted = mine < s.num_envs && (s.which == nullptr || s.which[mine] ||
                                               (s.or_which != nullptr && s.or_which[mine]));
@@ -255,7 +261,7 @@ struct Beginning {
 
 KERNEL reset_arenas(Beginning b) {
     const Warp warp = {int(threadIdx.x) & 31};
-    const int i = int(blockIdx.x) * WARPS + warp_of_block();
+    const int i = int(blockIdx.x * WARPS + warp_of_block());
     if (i >= b.num_envs || (b.mask != nullptr && !b.mask[i])) return;
     LaneObject object = {};
     Core core = load(b.arenas[i].core);
@@ -274,7 +280,7 @@ KERNEL inform(const Arena *arenas, int4 *infos, int num_envs) {
 // A hash of each arena's state.
 KERNEL hash_arenas(const Arena *arenas, uint64_t *hashes, int num_envs) {
     const Warp warp = {int(threadIdx.x) & 31};
-    const int i = int(blockIdx.x) * WARPS + warp_of_block();
+    const int i = int(blockIdx.x * WARPS + warp_of_block());
     if (i >= num_envs) return;
     const uint32_t *words = reinterpret_cast<const uint32_t *>(&arenas[i]);
     uint64_t sum = 0;
