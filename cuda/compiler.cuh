@@ -47,8 +47,14 @@ HD int count(uint32_t bits) {
 
 #ifdef __CUDACC__
 HD float square_root(float x) { return __fsqrt_rn(x); }
+HD float magnitude(float x) { return fabsf(x); }
+HD float least(float a, float b) { return fminf(a, b); }
+HD float most(float a, float b) { return fmaxf(a, b); }
 #else
 HD float square_root(float x) { return __builtin_sqrtf(x); }
+HD float magnitude(float x) { return __builtin_fabsf(x); }
+HD float least(float a, float b) { return a < b ? a : b; }
+HD float most(float a, float b) { return a > b ? a : b; }
 #endif
 
 // Bytes 1 and 3: the upper ones of two numbers of 16 bits.
@@ -59,10 +65,6 @@ HD uint32_t upper_bytes(uint32_t x) {
     return x >> 8 & 0x00ff00ffu;
 #endif
 }
-
-HD float magnitude(float x) { return x < 0.0f ? -x : x; }
-HD float least(float a, float b) { return a < b ? a : b; }
-HD float most(float a, float b) { return a > b ? a : b; }
 
 struct alignas(8) Pair {
     float a, b;
