@@ -209,9 +209,9 @@ struct Pictures {
 HD int wrapped(int i, int size) { return i < 0 ? i + size : i; }
 
 HD Paint paint_any(const Sprite &s, float dx, float dy) {
-    return is_octagon(s.kind) ? octagon(s, dx, dy)
-           : is_dart(s.kind)  ? dart(s, dx, dy)
-                              : ring(s, dx, dy);
+    return is_octagon(s.kind()) ? octagon(s, dx, dy)
+           : is_dart(s.kind())  ? dart(s, dx, dy)
+                                : ring(s, dx, dy);
 }
 
 KERNEL draw_arenas(Pictures p) {
@@ -239,7 +239,7 @@ KERNEL draw_arenas(Pictures p) {
             const Paint paint = paint_any(s, (s.offset_x + float(kx)) * view.pitch,
                                           (s.offset_y + float(ky)) * view.pitch);
             const int opaque = opacity(paint.coverage, s.alpha);
-            for (int c = 0; c < 3; c++) seen[c] = blend(seen[c], s.colour[c], opaque, paint.shade);
+            for (int c = 0; c < 3; c++) seen[c] = blend(seen[c], s.channel(c), opaque, paint.shade);
         }
         if (p.channels == 1) {
             image[at] = grey(seen[0], seen[1], seen[2]);
