@@ -7,15 +7,11 @@
 
 constexpr int WARPS = 4; // in a block
 
-// Which warp of its block this is. The lanes vote on it although each could tell, because then the
-// compiler knows that they agree on it, on what is read by it, and on each branch that follows from
-// that: it keeps such numbers once for all lanes, and no code for lanes that part.
-HD uint32_t warp_of_block() {
-    uint32_t w = 0;
-    for (uint32_t bit = 1; bit < WARPS; bit *= 2) {
-        if (__ballot_sync(0xffffffffu, threadIdx.x & 32 * bit) != 0) w |= bit;
-    }
-    return w;
+// Which warp of its block this is: lane k votes for bit k of it. Each lane could tell by itself,
+// but so the compiler knows that they agree on it, on what is read by it, and on each branch that
+// follows from that: it keeps such numbers once for all, and no code for lanes that part.
+HD uint32_t warp_of_block(Warp warp) {
+    return __ballot_sync(0xffffffffu, threadIdx.x / 32 >> warp.lane & 1);
 }
 
 // A batch of arenas and what their next steps are to write; T steps of N arenas.
@@ -112,7 +108,7 @@ enum class See { NOTHING, VECTORS, PICTURES };
 template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
     __shared__ Scratch scratches[see == See::PICTURES ? WARPS : 1];
     const Warp warp = {int(threadIdx.x) & 31};
-    const uint32_t w = warp_of_block(), n = uint32_t(b.num_envs); // unsigned: addresses are shorter
+    const uint32_t n = uint32_t(b.num_envs), w = warp_of_block(warp); // unsigned: short addresses
     const uint32_t i = PARTS == 1 ? blockIdx.x * WARPS + w : blockIdx.x;
     const int part = PARTS == 1 ? 0 : int(w);
     if (i >= n) return;
@@ -178,7 +174,7 @@ struct Shown {
 KERNEL show_arenas(Shown s) {
     __shared__ Scratch scratches[WARPS];
     const Warp warp = {int(threadIdx.x) & 31};
-    const uint32_t w = warp_of_block();
+    const uint32_t w = warp_of_block(warp);
     const int first = 32 * int(blockIdx.x * WARPS + w), mine = first + warp.lane;
     Scratch &scratch = scratches[w];
     const bool wanted = mine < s.num_envs && (s.which == nullptr || s.which[mine] ||
@@ -261,7 +257,7 @@ struct Beginning {
 
 KERNEL reset_arenas(Beginning b) {
     const Warp warp = {int(threadIdx.x) & 31};
-    const int i = int(blockIdx.x * WARPS + warp_of_block());
+    const int i = int(blockIdx.x * WARPS + warp_of_block(warp));
     if (i >= b.num_envs || (b.mask != nullptr && !b.mask[i])) return;
     LaneObject object = {};
     Core core = load(b.arenas[i].core);
@@ -280,7 +276,7 @@ KERNEL inform(const Arena *arenas, int4 *infos, int num_envs) {
 // A hash of each arena's state.
 KERNEL hash_arenas(const Arena *arenas, uint64_t *hashes, int num_envs) {
     const Warp warp = {int(threadIdx.x) & 31};
-    const int i = int(blockIdx.x * WARPS + warp_of_block());
+    const int i = int(blockIdx.x * WARPS + warp_of_block(warp));
     if (i >= num_envs) return;
     const uint32_t *words = reinterpret_cast<const uint32_t *>(&arenas[i]);
     uint64_t sum = 0;
