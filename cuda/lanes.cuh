@@ -97,7 +97,7 @@ HD void put_rock(LaneObject &o, int, const Rock &rock) {
 }
 HD Bullet get_bullet(const LaneObject &o, int) { return {o.x, o.y, o.vx, o.vy, o.size}; }
 HD void put_bullet(LaneObject &o, int, const Bullet &bullet) {
-    o = {bullet.x, bullet.y, bullet.vx, bullet.vy, bullet.life, 0, 0};
+    o = {bullet.x, bullet.y, bullet.vx, bullet.vy, bullet.life, o.angle, o.spin};
 }
 
 struct Warp { // the 32 threads of a warp, one lane each
