@@ -115,8 +115,8 @@ HD Outcome tick(typename Lanes::Objects &objects, Core &core, const Tuning &tuni
     return {points, terminated, false, false};
 }
 
-struct Pace { // how an environment steps its arenas
-    int frame_skip;
+struct Pace {       // how an environment steps its arenas
+    int frame_skip; // at least 1
     uint32_t max_ticks;
     int autoreset; // 0 next step, 1 same step, 2 disabled: mirage_env.simulator.Autoreset
 };
@@ -135,11 +135,12 @@ HD Outcome step(typename Lanes::Objects &objects, Core &core, const Tuning &tuni
         return {0, false, false, true};
     }
     Outcome outcome = {};
-    for (int i = 0; i < pace.frame_skip && !outcome.terminated; i++) {
+    int left = pace.frame_skip;
+    do {
         const Outcome one = tick(objects, core, tuning, action, lanes);
         outcome.points += one.points;
         outcome.terminated = one.terminated;
-    }
+    } while (--left > 0 && !outcome.terminated);
     outcome.truncated = core.tick >= pace.max_ticks;
     core.ended = uint8_t(outcome.terminated * TERMINATED + outcome.truncated * TRUNCATED);
     if (core.ended != 0 && pace.autoreset == 1) {
