@@ -17,15 +17,15 @@ struct Objects {
 struct Core { // what there is one of: the ship, the wave, the counters
     uint32_t ship_x, ship_y;
     int32_t ship_vx, ship_vy;
-    uint8_t ship_heading; // 1/64 turn; 0 points right, 16 up
-    uint8_t cooldown;     // ticks until the gun can fire
-    uint8_t shield;       // ticks for which the ship cannot be hit
-    uint8_t dying;        // ticks of explosion left
-    uint8_t thrusting;    // 1 when the flame shows
-    uint8_t lives;
-    uint8_t wave_timer; // ticks until the announced wave is solid
-    uint8_t ended;      // TERMINATED | TRUNCATED
-    uint32_t wave;      // from 1
+    BYTE(ship_heading); // 1/64 turn; 0 points right, 16 up
+    BYTE(cooldown);     // ticks until the gun can fire
+    BYTE(shield);       // ticks for which the ship cannot be hit
+    BYTE(dying);        // ticks of explosion left
+    BYTE(thrusting);    // 1 when the flame shows
+    BYTE(lives);
+    BYTE(wave_timer); // ticks until the announced wave is solid
+    BYTE(ended);      // TERMINATED | TRUNCATED
+    uint32_t wave;    // from 1
     uint32_t score, tick, episode;
     uint64_t seed;
 };

@@ -11,7 +11,6 @@ HD Bullet shoot(const Core &ship) {
 
 HD Bullet fly(Bullet bullet) {
     bullet.life--;
-    if (bullet.life == 0) return no_bullet();
     bullet.x += uint32_t(bullet.vx), bullet.y += uint32_t(bullet.vy);
-    return bullet;
+    return bullet.life == 0 ? no_bullet() : bullet;
 }

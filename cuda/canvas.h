@@ -31,7 +31,7 @@ HD void draw_rows(const Sprite &sprite, const View &view, uint8_t *image) {
     const int n = view.size, alpha = s.alpha;
     const float pitch = view.pitch;
     uint16_t colour[3 * chunk];
-    for (int k = 0; k < 3 * chunk; k++) colour[k] = uint16_t(s.colour[k % 3]);
+    for (int k = 0; k < 3 * chunk; k++) colour[k] = uint16_t(s.channel(k % 3));
     for (int ky = 0, y = s.first_y; ky < s.width; ky++, y++) {
         if (y >= n) y -= n;
         const float dy = (s.offset_y + float(ky)) * pitch;
@@ -96,9 +96,9 @@ inline void picture(const Arena &arena, const Tuning &tuning, const View &view, 
     const int n = sprites(arena.objects, arena.core, tuning, view, list, Serial{});
     std::memset(image, 0, size_t(3) * view.size * view.size);
     for (int i = 0; i < n; i++) {
-        if (is_octagon(list[i].kind))
+        if (is_octagon(list[i].kind()))
             draw_octagon(list[i], view, image);
-        else if (is_dart(list[i].kind))
+        else if (is_dart(list[i].kind()))
             draw_dart(list[i], view, image);
         else
             draw_ring(list[i], view, image);

@@ -13,6 +13,14 @@
 #endif
 #define CONSTANT constexpr
 
+// A field that is a byte in memory. On a GPU four of them stay in the register that they came in,
+// where one alone would take a register of its own.
+#ifdef __CUDACC__
+#define BYTE(name) uint32_t name : 8
+#else
+#define BYTE(name) uint8_t name
+#endif
+
 // Before a loop that is not to be unrolled: what counts on a GPU is that the hot code fits into the
 // cache for instructions.
 #ifdef __CUDACC__
@@ -39,8 +47,14 @@ HD int count(uint32_t bits) {
 
 #ifdef __CUDACC__
 HD float square_root(float x) { return __fsqrt_rn(x); }
+HD float magnitude(float x) { return fabsf(x); }
+HD float least(float a, float b) { return fminf(a, b); }
+HD float most(float a, float b) { return fmaxf(a, b); }
 #else
 HD float square_root(float x) { return __builtin_sqrtf(x); }
+HD float magnitude(float x) { return __builtin_fabsf(x); }
+HD float least(float a, float b) { return a < b ? a : b; }
+HD float most(float a, float b) { return a > b ? a : b; }
 #endif
 
 // Bytes 1 and 3: the upper ones of two numbers of 16 bits.
@@ -51,10 +65,6 @@ HD uint32_t upper_bytes(uint32_t x) {
     return x >> 8 & 0x00ff00ffu;
 #endif
 }
-
-HD float magnitude(float x) { return x < 0.0f ? -x : x; }
-HD float least(float a, float b) { return a < b ? a : b; }
-HD float most(float a, float b) { return a > b ? a : b; }
 
 struct alignas(8) Pair {
     float a, b;

@@ -3,8 +3,16 @@
 #include "hash.cuh"
 #include "strips.h"
 #include "vectors.h"
+#include <cstring>
 
 constexpr int WARPS = 4; // in a block
+
+// Which warp of its block this is: lane k votes for bit k of it. Each lane could tell by itself,
+// but so the compiler knows that they agree on it, on what is read by it, and on each branch that
+// follows from that: it keeps such numbers once for all, and no code for lanes that part.
+HD uint32_t warp_of_block(Warp warp) {
+    return __ballot_sync(0xffffffffu, threadIdx.x / 32 >> warp.lane & 1);
+}
 
 // A batch of arenas and what their next steps are to write; T steps of N arenas.
 struct Batch {
@@ -43,51 +51,54 @@ HD LaneObject load(const Objects &o, Warp warp) {
             rock ? o.rock_spin[i] : int8_t(0)};
 }
 
-// What has not changed need not be written: `was` is what stands there.
+// What has not changed need not be written: `was` is what stands there. Bytes are not asked, since
+// they stand between others that change at each step.
 HD void store(const LaneObject &now, const LaneObject &was, Objects &o, Warp warp) {
     const int i = warp.lane;
     if (now.x != was.x) o.rock_x[i] = now.x;
     if (now.y != was.y) o.rock_y[i] = now.y;
     if (now.vx != was.vx) o.rock_vx[i] = now.vx;
     if (now.vy != was.vy) o.rock_vy[i] = now.vy;
-    if (now.size != was.size) o.rock_size[i] = now.size;
-    if (i < ROCK_SLOTS && now.angle != was.angle) o.rock_angle[i] = now.angle;
-    if (i < ROCK_SLOTS && now.spin != was.spin) o.rock_spin[i] = now.spin;
+    o.rock_size[i] = now.size;
+    if (i < ROCK_SLOTS) o.rock_angle[i] = now.angle, o.rock_spin[i] = now.spin;
 }
 
 constexpr int CORE_CHUNKS = sizeof(Core) / 16;
 static_assert(sizeof(Core) % 16 == 0 && sizeof(Objects) % 16 == 0, "a core is read in chunks");
 
 HD Core load(const Core &from) {
-    union {
-        uint4 chunks[CORE_CHUNKS];
-        Core core;
-    } read = {};
-    for (int k = 0; k < CORE_CHUNKS; k++) {
-        read.chunks[k] = reinterpret_cast<const uint4 *>(&from)[k];
-    }
-    return read.core;
+    uint4 chunks[CORE_CHUNKS];
+    for (int k = 0; k < CORE_CHUNKS; k++) { chunks[k] = reinterpret_cast<const uint4 *>(&from)[k]; }
+    Core core;
+    memcpy(&core, chunks, sizeof core);
+    return core;
 }
 
-HD void store(const Core &now, Core &to, Warp warp) {
+HD Tuning load(const Tuning &from) {
+    uint2 chunks[3];
+    for (int k = 0; k < 3; k++) { chunks[k] = reinterpret_cast<const uint2 *>(&from)[k]; }
+    Tuning tuning;
+    memcpy(&tuning, chunks, sizeof tuning);
+    return tuning;
+}
+static_assert(sizeof(Tuning) == 24, "a tuning is read in chunks");
+
+HD void store(const Core &now, Core &to) {
     union {
         Core core;
         uint4 chunks[CORE_CHUNKS];
     } written = {now};
-    if (warp.lane != 0) return;
     for (int k = 0; k < CORE_CHUNKS; k++) { reinterpret_cast<uint4 *>(&to)[k] = written.chunks[k]; }
 }
 
 HD void store(const LaneObject &object, const Core &core, Arena &to, Warp warp) {
-    LaneObject other = {~object.x, ~object.y, ~object.vx, ~object.vy};
-    other.size = uint8_t(~object.size), other.angle = uint8_t(~object.angle);
-    other.spin = int8_t(~object.spin);
+    const LaneObject other = {~object.x, ~object.y, ~object.vx, ~object.vy};
     store(object, other, to.objects, warp);
-    store(core, to.core, warp);
+    if (warp.lane == 0) store(core, to.core);
 }
 
 HD int4 infos_of(const Core &core) {
-    return {int(core.score), core.lives, int(core.wave), int(core.tick)};
+    return {int(core.score), int(core.lives), int(core.wave), int(core.tick)};
 }
 
 enum class See { NOTHING, VECTORS, PICTURES };
@@ -97,34 +108,32 @@ enum class See { NOTHING, VECTORS, PICTURES };
 template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
     __shared__ Scratch scratches[see == See::PICTURES ? WARPS : 1];
     const Warp warp = {int(threadIdx.x) & 31};
-    const int w = int(threadIdx.x) / 32, part = PARTS == 1 ? 0 : w;
-    const int i = PARTS == 1 ? int(blockIdx.x) * WARPS + w : int(blockIdx.x);
-    if (i >= b.num_envs) return;
-    const size_t n = size_t(b.num_envs);
+    const uint32_t n = uint32_t(b.num_envs), w = warp_of_block(warp); // unsigned: short addresses
+    const uint32_t i = PARTS == 1 ? blockIdx.x * WARPS + w : blockIdx.x;
+    const int part = PARTS == 1 ? 0 : int(w);
+    if (i >= n) return;
 
     Arena &home = b.arenas[i];
     const LaneObject before = load(home.objects, warp);
     LaneObject object = before;
     Core core = load(home.core); // the same in every lane
-    const Tuning tuning = b.tuning[i];
+    const Tuning tuning = load(b.tuning[i]);
     if (PARTS > 1) __syncthreads(); // All have read it before one writes it back.
 
     for (int t = 0; t < (MANY ? b.steps : 1); t++) {
-        const size_t at = n * t + i;
+        const size_t at = size_t(n) * t + i;
         const int action = action_of(b, at, part == 0, warp);
         const Outcome outcome = step(object, core, tuning, b.pace, action, warp, [&] {
             if (part == 0) store(object, core, b.final_arenas[i], warp);
         });
+        if (part == 0 && !MANY) store(object, before, home.objects, warp);
         if (part == 0 && warp.lane == 0) {
-            bool *flags = b.flags + 3 * n * t + i;
+            if (!MANY) store(core, home.core);
+            bool *flags = b.flags + 3 * size_t(n) * t + i;
             b.reward[at] = float(outcome.points);
             flags[0] = outcome.terminated, flags[n] = outcome.truncated;
-            flags[2 * n] = outcome.begun;
+            flags[2 * size_t(n)] = outcome.begun;
             b.infos[at] = infos_of(core);
-        }
-        if (part == 0 && !MANY) {
-            store(object, before, home.objects, warp);
-            store(core, home.core, warp);
         }
         if (see == See::VECTORS) {
             write_vector(object, core, b.cosines, b.vectors + VECTOR * at, warp);
@@ -165,9 +174,9 @@ struct Shown {
 KERNEL show_arenas(Shown s) {
     __shared__ Scratch scratches[WARPS];
     const Warp warp = {int(threadIdx.x) & 31};
-    Scratch &scratch = scratches[threadIdx.x / 32];
-    const int first = 32 * (int(blockIdx.x) * WARPS + int(threadIdx.x) / 32),
-              mine = first + warp.lane;
+    const uint32_t w = warp_of_block(warp);
+    const int first = 32 * int(blockIdx.x * WARPS + w), mine = first + warp.lane;
+    Scratch &scratch = scratches[w];
     const bool wanted = mine < s.num_envs && (s.which == nullptr || s.which[mine] ||
                                               (s.or_which != nullptr && s.or_which[mine]));
     uint32_t bits = __ballot_sync(0xffffffffu, wanted);
@@ -196,9 +205,9 @@ struct Pictures {
 HD int wrapped(int i, int size) { return i < 0 ? i + size : i; }
 
 HD Paint paint_any(const Sprite &s, float dx, float dy) {
-    return is_octagon(s.kind) ? octagon(s, dx, dy)
-           : is_dart(s.kind)  ? dart(s, dx, dy)
-                              : ring(s, dx, dy);
+    return is_octagon(s.kind()) ? octagon(s, dx, dy)
+           : is_dart(s.kind())  ? dart(s, dx, dy)
+                                : ring(s, dx, dy);
 }
 
 KERNEL draw_arenas(Pictures p) {
@@ -226,7 +235,7 @@ KERNEL draw_arenas(Pictures p) {
             const Paint paint = paint_any(s, (s.offset_x + float(kx)) * view.pitch,
                                           (s.offset_y + float(ky)) * view.pitch);
             const int opaque = opacity(paint.coverage, s.alpha);
-            for (int c = 0; c < 3; c++) seen[c] = blend(seen[c], s.colour[c], opaque, paint.shade);
+            for (int c = 0; c < 3; c++) seen[c] = blend(seen[c], s.channel(c), opaque, paint.shade);
         }
         if (p.channels == 1) {
             image[at] = grey(seen[0], seen[1], seen[2]);
@@ -248,7 +257,7 @@ struct Beginning {
 
 KERNEL reset_arenas(Beginning b) {
     const Warp warp = {int(threadIdx.x) & 31};
-    const int i = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32;
+    const int i = int(blockIdx.x * WARPS + warp_of_block(warp));
     if (i >= b.num_envs || (b.mask != nullptr && !b.mask[i])) return;
     LaneObject object = {};
     Core core = load(b.arenas[i].core);
@@ -267,7 +276,7 @@ KERNEL inform(const Arena *arenas, int4 *infos, int num_envs) {
 // A hash of each arena's state.
 KERNEL hash_arenas(const Arena *arenas, uint64_t *hashes, int num_envs) {
     const Warp warp = {int(threadIdx.x) & 31};
-    const int i = int(blockIdx.x) * WARPS + int(threadIdx.x) / 32;
+    const int i = int(blockIdx.x * WARPS + warp_of_block(warp));
     if (i >= num_envs) return;
     const uint32_t *words = reinterpret_cast<const uint32_t *>(&arenas[i]);
     uint64_t sum = 0;

@@ -7,10 +7,14 @@
 //   each(n, f)          f(i) for every i < n, whatever the order; n is at most 32
 //   where(n, f)         the set of i < n for which f(i) holds, as bits
 //   rocks(f)            f(i) for every slot of a rock, in which get_rock and put_rock reach rock i
+//   rocks_and_more(f)   the same where f may be called in vain: a lane without a rock calls it too
 //   rocks_where(f)      the set of slots for which f(i) holds, as bits
 //   rock(objects, i)    the rock of any one slot, the same for all lanes
 //   set_rock(...)       puts a rock in any one slot
 //   bullets(f) ...      the same for bullets
+//   bullet_places(objects, which, f)  f(i, x, y) with the place of bullet i, the same for all
+//                       lanes, for every i of the set `which`, and in vain for some others
+//   PerRock             a number for each slot of a rock, 0 at first; there [i] is that of rock i
 //   objects(which, rock, bullet, f)  f(i, rock(i)) or f(i, bullet(i - ROCK_SLOTS)) for every i of
 //                       the set `which` of rocks' slots and, above them, bullets' slots
 // After each() what it wrote can be read by all.
@@ -38,6 +42,10 @@ HD void put_bullet(Objects &o, int i, const Bullet &bullet) {
 
 struct Serial { // one thread is all the lanes; the objects are those of the record
     typedef ::Objects Objects;
+    struct PerRock {
+        int of[ROCK_SLOTS] = {};
+        HD int &operator[](int i) { return of[i]; }
+    };
 
     template <class F> HD void each(int n, F f) const {
         for (int i = 0; i < n; i++) f(i);
@@ -48,9 +56,16 @@ struct Serial { // one thread is all the lanes; the objects are those of the rec
         return bits;
     }
     template <class F> HD void rocks(F f) const { each(ROCK_SLOTS, f); }
+    template <class F> HD void rocks_and_more(F f) const { rocks(f); }
     template <class F> HD void bullets(F f) const { each(BULLET_SLOTS, f); }
     template <class F> HD uint32_t rocks_where(F f) const { return where(ROCK_SLOTS, f); }
     template <class F> HD uint32_t bullets_where(F f) const { return where(BULLET_SLOTS, f); }
+    template <class F> HD void bullet_places(const Objects &o, uint32_t which, F f) const {
+        for (; which != 0; which &= which - 1) {
+            const int i = lowest(which);
+            f(i, o.bullet_x[i], o.bullet_y[i]);
+        }
+    }
     template <class R, class B, class F>
     HD void objects(uint32_t which, R rock, B bullet, F f) const {
         for (; which != 0; which &= which - 1) {
@@ -82,11 +97,15 @@ HD void put_rock(LaneObject &o, int, const Rock &rock) {
 }
 HD Bullet get_bullet(const LaneObject &o, int) { return {o.x, o.y, o.vx, o.vy, o.size}; }
 HD void put_bullet(LaneObject &o, int, const Bullet &bullet) {
-    o = {bullet.x, bullet.y, bullet.vx, bullet.vy, bullet.life, 0, 0};
+    o = {bullet.x, bullet.y, bullet.vx, bullet.vy, bullet.life, o.angle, o.spin};
 }
 
 struct Warp { // the 32 threads of a warp, one lane each
     typedef LaneObject Objects;
+    struct PerRock {
+        int own = 0;
+        HD int &operator[](int) { return own; }
+    };
     int lane;
 
     template <class F> HD void each(int n, F f) const {
@@ -99,6 +118,7 @@ struct Warp { // the 32 threads of a warp, one lane each
     template <class F> HD void rocks(F f) const {
         if (lane < ROCK_SLOTS) f(lane);
     }
+    template <class F> HD void rocks_and_more(F f) const { f(lane); }
     template <class F> HD void bullets(F f) const {
         if (lane >= ROCK_SLOTS) f(lane - ROCK_SLOTS);
     }
@@ -108,6 +128,16 @@ struct Warp { // the 32 threads of a warp, one lane each
     }
     template <class F> HD uint32_t bullets_where(F f) const {
         return __ballot_sync(0xffffffffu, bool(f(lane - ROCK_SLOTS))) >> ROCK_SLOTS;
+    }
+    // Four at a time, without a branch between them: they overlap. Most often there are no more.
+    template <class F> HD void bullet_places(const Objects &o, uint32_t which, F f) const {
+#pragma unroll
+        for (int first = 0; first < BULLET_SLOTS; first += 4) {
+            if (which >> first == 0) break;
+            for (int i = first; i < first + 4; i++) { // a constant, and so its bit and its lane
+                f(i, from(o.x, ROCK_SLOTS + i), from(o.y, ROCK_SLOTS + i));
+            }
+        }
     }
     template <class R, class B, class F>
     HD void objects(uint32_t which, R rock, B bullet, F f) const {

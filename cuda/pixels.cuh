@@ -13,15 +13,16 @@ HD int clip(float coverage) { return int(least(most(coverage, 0.0f), 256.0f)); }
 // (dx, dy) is the way from the object to the centre of the pixel, in units.
 HD Paint octagon(const Sprite &s, float dx, float dy) {
     const float u = dx * s.axis_x + dy * s.axis_y, v = dx * s.axis_y - dy * s.axis_x;
-    const int octant = (u < 0.0f) + 2 * (v < 0.0f) + 4 * (magnitude(v) > magnitude(u));
-    const Pair m = pick(EDGES.of[int(s.kind)], octant);
+    const int octant =
+        (u < 0.0f ? 1 : 0) | (v < 0.0f ? 2 : 0) | (magnitude(v) > magnitude(u) ? 4 : 0);
+    const Pair m = pick(EDGES.of[int(s.kind())], octant);
     const float g = m.a * u + m.b * v; // 1 on the outline
     return {clip((1.0f - g) * s.steepness + 128.0f), 128 + int(128.0f * least(g, 1.0f))};
 }
 
 HD Paint dart(const Sprite &s, float dx, float dy) {
     const float u = dx * s.axis_x + dy * s.axis_y, w = magnitude(dx * s.axis_y - dy * s.axis_x);
-    const int (*planes)[3] = s.kind == Kind::HULL ? HULL_PLANES : FLAME_PLANES;
+    const int (*planes)[3] = s.kind() == Kind::HULL ? HULL_PLANES : FLAME_PLANES;
     float d[2];
     for (int i = 0; i < 2; i++) {
         const int *p = planes[i];

@@ -34,13 +34,14 @@ HD constexpr bool is_dart(Kind kind) { return kind == Kind::FLAME || kind == Kin
 struct alignas(16) Sprite {
     uint16_t first_x, first_y; // of the box, in pixels; what leaves the picture wraps
     uint16_t width;
-    uint16_t alpha; // 0 ... 256
-    uint8_t colour[3];
-    Kind kind;
+    uint16_t alpha;           // 0 ... 256
+    uint32_t colour;          // red, green and blue from the lowest byte on; above them the kind
     float steepness;          // coverage gained in a unit across the edge
     float offset_x, offset_y; // from the object to the centre of the first pixel, in pixels
     float axis_x, axis_y;     // forward, an octagon's divided by its radius; or
-    HD float radius() const { return axis_x; } // those of a ring
+    HD Kind kind() const { return Kind(colour >> 24); }
+    HD int channel(int c) const { return int(colour >> 8 * c & 255); } // 0 red, 1 green, 2 blue
+    HD float radius() const { return axis_x; }                         // those of a ring
     HD float half_width() const { return axis_y; }
 };
 
@@ -90,8 +91,8 @@ HD Sprite framed(const Look &look, const View &view) {
     const Vector down = box(look.y, look.extent, view, s.offset_y);
     s.first_x = uint16_t(across.x), s.first_y = uint16_t(down.x), s.width = uint16_t(across.y);
     s.alpha = uint16_t(look.alpha);
-    for (int c = 0; c < 3; c++) s.colour[c] = look.colour[c];
-    s.kind = look.kind;
+    s.colour = uint32_t(look.kind) << 24;
+    for (int c = 0; c < 3; c++) s.colour |= uint32_t(look.colour[c]) << 8 * c;
     s.steepness = 256.0f * look.size * view.scale;
     s.axis_x = look.a, s.axis_y = look.b;
     return s;

@@ -40,8 +40,8 @@ struct Rows { // of a picture
 // Where a sprite's box begins, in rows below the top of the strip; negative above it. Around the
 // torus a box meets a strip once, since together they are lower than a picture.
 HD int top_of(const Sprite &s, Rows rows) {
-    const int below = s.first_y - rows.top + (s.first_y < rows.top ? SIZE : 0);
-    return below < rows.count ? below : below - SIZE;
+    const int others = SIZE - rows.count; // rows that the strip leaves out: those count as above
+    return int(uint32_t(s.first_y + SIZE - rows.top + others) % SIZE) - others;
 }
 
 HD bool meets(const Sprite &s, Rows rows) { return top_of(s, rows) + s.width > 0; }
@@ -75,10 +75,10 @@ HD void draw_shape(const Sprite &s, int slice, Rows rows, uint8_t *strip, Lanes 
     const int top = top_of(s, rows), above = greater(-top, 0); // rows of the box above the strip
     const float end = float(lesser(s.width, rows.count - top));
     const int down = slice >> 5; // 32 / width
-    const uint32_t red_blue = s.colour[0] | uint32_t(s.colour[2]) << 16, green = s.colour[1];
+    const uint32_t red_blue = s.colour & 0x00ff00ff, green = s.colour >> 8 & 0xff;
     lanes.each(32, [&](int lane) { // one sprite after another: they overlap
         const int lane_y = lane * slice >> 10, kx = lane - lane_y * s.width; // lane / width
-        const int x = s.first_x + kx - (s.first_x + kx < SIZE ? 0 : SIZE);
+        const int x = int(uint32_t(s.first_x + kx) % SIZE);
         const float dx = (s.offset_x + float(kx)) * PITCH;
         uint8_t *pixel = strip + 3 * x + ROW_BYTES * (top + above + lane_y);
         float ky = lane_y < down ? float(above + lane_y) : end; // small integers: exact
@@ -103,9 +103,9 @@ HD Sprite load(const Sprite &from) { // into registers, whole: what is drawn can
 
 template <class Lanes>
 HD void draw_sprite(const Sprite &s, int slice, Rows rows, uint8_t *strip, Lanes lanes) {
-    if (is_octagon(s.kind)) {
+    if (is_octagon(s.kind())) {
         draw_shape<octagon>(s, slice, rows, strip, lanes);
-    } else if (is_dart(s.kind)) {
+    } else if (is_dart(s.kind())) {
         draw_shape<dart>(s, slice, rows, strip, lanes);
     } else {
         draw_shape<ring>(s, slice, rows, strip, lanes);

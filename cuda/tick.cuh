@@ -22,23 +22,35 @@ HD void begin(typename Lanes::Objects &objects, Core &core, const Tuning &tuning
 }
 
 // Bullets against rocks; returns the points. A slot is dealt with once a tick: what a shot makes is
-// out of reach of the other shots.
+// out of reach of the other shots. So no shot changes what another touches, and that is found
+// first: most ticks have no more to do.
 template <class Lanes>
 HD int strike(typename Lanes::Objects &objects, const Core &core, const Tuning &tuning,
               Lanes lanes) {
+    const uint32_t flying =
+        lanes.bullets_where([&](int i) { return get_bullet(objects, i).life != 0; });
+    if (flying == 0) return 0;
+    typename Lanes::PerRock reach, touching; // touching: shots, as bits
+    lanes.rocks([&](int i) {
+        const int size = get_rock(objects, i).size; // nothing is within a reach of 0
+        reach[i] = size == 0 ? 0 : by_size(ROCK_REACH, size) + BULLET_REACH;
+    });
+    lanes.bullet_places(objects, flying, [&](int shot, uint32_t x, uint32_t y) {
+        lanes.rocks_and_more([&](int i) { // no branch: this is hot
+            const Rock rock = get_rock(objects, i);
+            touching[i] |= int(touches(rock.x, rock.y, x, y, reach[i])) << shot;
+        });
+    });
+    if (lanes.rocks_where([&](int i) { return (touching[i] & flying) != 0; }) == 0) return 0;
+
     int points = 0;
     uint32_t done = 0;
-    uint32_t flying = lanes.bullets_where([&](int i) { return get_bullet(objects, i).life != 0; });
-    for (; flying != 0; flying &= flying - 1) {
-        const int shot = lowest(flying);
-        const Bullet bullet = lanes.bullet(objects, shot);
-        const uint32_t struck = lanes.rocks_where([&](int i) {
-            const Rock rock = get_rock(objects, i);
-            return (rock.size != 0) & (done >> i & 1 ^ 1) & // no branch: this is the hot loop
-                   touches(rock.x, rock.y, bullet.x, bullet.y,
-                           by_size(ROCK_REACH, rock.size) + BULLET_REACH);
-        });
+    for (uint32_t left = flying; left != 0; left &= left - 1) {
+        const int shot = lowest(left);
+        const uint32_t struck =
+            lanes.rocks_where([&](int i) { return touching[i] >> shot & 1; }) & ~done;
         if (struck == 0) continue;
+        const Bullet bullet = lanes.bullet(objects, shot);
         const int slot = lowest(struck);
         const Rock rock = lanes.rock(objects, slot);
         points += by_size(ROCK_POINTS, rock.size);
@@ -49,7 +61,6 @@ HD int strike(typename Lanes::Objects &objects, const Core &core, const Tuning &
             const Vector apart = kick(core, tuning, slot, rock, bullet);
             const int other =
                 lowest(lanes.rocks_where([&](int i) { return get_rock(objects, i).size == 0; }));
-            done |= 1u << other;
             lanes.set_rock(objects, slot, fragment(rock, apart, +1));
             lanes.set_rock(objects, other, fragment(rock, apart, -1));
         }
@@ -104,8 +115,8 @@ HD Outcome tick(typename Lanes::Objects &objects, Core &core, const Tuning &tuni
     return {points, terminated, false, false};
 }
 
-struct Pace { // how an environment steps its arenas
-    int frame_skip;
+struct Pace {       // how an environment steps its arenas
+    int frame_skip; // at least 1
     uint32_t max_ticks;
     int autoreset; // 0 next step, 1 same step, 2 disabled: mirage_env.simulator.Autoreset
 };
@@ -124,11 +135,12 @@ HD Outcome step(typename Lanes::Objects &objects, Core &core, const Tuning &tuni
         return {0, false, false, true};
     }
     Outcome outcome = {};
-    for (int i = 0; i < pace.frame_skip && !outcome.terminated; i++) {
+    int left = pace.frame_skip;
+    do {
         const Outcome one = tick(objects, core, tuning, action, lanes);
         outcome.points += one.points;
         outcome.terminated = one.terminated;
-    }
+    } while (--left > 0 && !outcome.terminated);
     outcome.truncated = core.tick >= pace.max_ticks;
     core.ended = uint8_t(outcome.terminated * TERMINATED + outcome.truncated * TRUNCATED);
     if (core.ended != 0 && pace.autoreset == 1) {
