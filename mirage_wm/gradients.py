@@ -59,14 +59,14 @@ class Gradients:
         """See `Objective.along`. What is returned holds until the next call."""
         sampler, films = dreams.sampler, dreams.ahead(self._objective.unroll)
 
-        def work(seen: Tensor, gate: Tensor, *given: Tensor) -> tuple[Any, ...]:
+        def work(seen: Tensor, off: Tensor, *given: Tensor) -> tuple[Any, ...]:
             films, beside = given[: len(given) // 2], given[len(given) // 2 :]
-            part = Dreams(Windows(*films), seen, gate, sampler)
+            part = Dreams(Windows(*films), seen, off, sampler)
             told = self._descend(lambda: self._objective.along(part, Windows(*beside)))
-            return *told, part.seen, part.gate
+            return *told, part.seen, part.off
 
-        given = (dreams.seen, dreams.gate, *films, *windows)
-        loss, gradients, dreams.seen, dreams.gate = self._run(sampler, work, given)
+        given = (dreams.seen, dreams.off, *films, *windows)
+        loss, gradients, dreams.seen, dreams.off = self._run(sampler, work, given)
         dreams.tick += films.rewards.shape[1]
         return self._leave(loss, gradients)
 

@@ -39,6 +39,14 @@ The logarithm is scaled to pull as MSE does at 40 dB."""
 GATE = 10 ** (-2.4)
 """A squared error (24 dB) after which the later frames of a dream do not count."""
 
+NEAR = 10 ** (-3.7)
+"""A squared error (37 dB) of a dream's last frame at which what it removes of noise counts half.
+
+What a dream did wrong it cannot know, so the further it is off, the more of the error is nobody's
+fault: by the plain squared error the worst dreams would pull ten times as hard as real frames, and
+teach the net to blur what it draws. The weight is a function of what the net is given, so the mean
+of what may have been there is still the best answer."""
+
 NOISED = (3, 6)
 """Of every eight windows, those whose context is noised: of a diffusion model one that is to name
 the mean and one that is to remove noise."""
@@ -59,14 +67,15 @@ class Dreams:
     Attributes:
         films: The films.
         seen: The last frames, float [n, 3 * context, H, W].
-        gate: 1 where the film is still the dream's history, 0 where it is not, float [n].
+        off: Squared error of the last frame that each has seen; infinite once the film is not its
+            history any more; float [n].
         sampler: How a diffusion model draws their frames.
         tick: Frames dreamt.
     """
 
     films: Windows
     seen: Tensor
-    gate: Tensor
+    off: Tensor
     sampler: Sampler
     tick: int = 0
 
@@ -151,7 +160,7 @@ class Objective:
         context = films.frames.shape[1] - films.rewards.shape[1]
         sampler = Sampler(steps=1 + number % 3)
         seen = to_context(films.frames[:, :context])
-        return Dreams(films, seen, torch.ones(len(seen), device=seen.device), sampler)
+        return Dreams(films, seen, torch.zeros(len(seen), device=seen.device), sampler)
 
     def along(self, dreams: Dreams, windows: Windows) -> Loss:
         """Dream the next `unroll` frames, and as many windows of one frame beside them.
@@ -166,13 +175,13 @@ class Objective:
         seen = torch.cat([dreams.seen, fresh])
         errors = self._frame(seen, torch.cat([torch.zeros_like(told), told]), both, parts=2)
         loss = self._losses(Stage.LOG_MSE, errors)
-        total, single = loss[:n] * dreams.gate, loss[n:].mean()
+        total, single = loss[:n] * self._weights(dreams.off), loss[n:].mean()
         watched = self._watched(errors.pixels[n:])
         self._advance(dreams, errors.frame[:n])
         frames = 1
         while frames < self.unroll and not dreams.over:
             errors = self._frame(dreams.seen, torch.zeros_like(told), dreams.ahead(1))
-            total = total + self._losses(Stage.LOG_MSE, errors) * dreams.gate
+            total = total + self._losses(Stage.LOG_MSE, errors) * self._weights(dreams.off)
             self._advance(dreams, errors.frame)
             frames += 1
         dreams.seen = dreams.seen.detach()
@@ -209,14 +218,23 @@ class Objective:
             pixels = torch.where(noisy, frame_loss(Stage.MSE, errors.pixels), pixels)
         return pixels + HEADS * errors.heads
 
+    def _weights(self, off: Tensor) -> Tensor:
+        """Return how much the next frame of each dream counts, float [n] (see `Dreams.off`)."""
+        history = off.isfinite().float()
+        if not self.draws:
+            return history
+        noisy = torch.arange(len(off), device=off.device) % 2 == 1
+        return torch.where(noisy, NEAR / (NEAR + off), history)
+
     def _advance(self, dreams: Dreams, expected: Tensor) -> None:
         """Let each dream see its own next frame, rounded as in a dream."""
         context = dreams.seen.shape[1] // 3
         frame = self._drawn(dreams) if self.draws else expected
         wanted = to_context(dreams.films.frames[:, context + dreams.tick][:, None])
-        off = (frame.detach() - wanted).square().mean((1, 2, 3)) > GATE
+        off = (frame.detach() - wanted).square().mean((1, 2, 3))
         surprised = dreams.films.events[:, dreams.tick] & self.surprises != 0
-        dreams.gate = torch.where(off | surprised, 0.0, dreams.gate)
+        parted = (off > GATE) | surprised | dreams.off.isinf()
+        dreams.off = torch.where(parted, torch.inf, off)
         # Compiled code is made for one layout in memory.
         dreams.seen = torch.cat([dreams.seen[:, 3:], _as_shown(frame)], 1).contiguous(
             memory_format=torch.channels_last

@@ -9,7 +9,7 @@ from small_models import lively_diffusion, lively_model
 from mirage_env.rules import Rules
 from mirage_wm.diffusion import Diffusion
 from mirage_wm.frame_model import CONTEXT_NOISE, Errors, to_context
-from mirage_wm.objectives import LOG_FLOOR, NOISED, PIXELS, Objective
+from mirage_wm.objectives import LOG_FLOOR, NEAR, NOISED, PIXELS, Objective
 from mirage_wm.recorder import Event
 from mirage_wm.regression import Regression
 from mirage_wm.schedule import Stage
@@ -72,27 +72,27 @@ def test_dreams_learn_nothing_after_what_could_not_be_foretold(
     assert gradient is not None
     assert gradient[0] != 0
     assert [bool(g != 0) for g in gradient[[1, 2, 4, 5]]] == [learns] * 4
-    assert bool(dreams.gate.all()) is learns
+    assert bool(dreams.off.isfinite().all()) is learns
 
 
 @pytest.mark.parametrize(
-    ("event", "rules", "gate"),
+    ("event", "rules", "surprised"),
     [
-        (Event.LARGE, Rules(), 1.0),
-        (Event.MEDIUM, Rules(split="random"), 0.0),
-        (Event.WAVE, Rules(), 0.0),
-        (Event.WAVE, Rules(wave="ring"), 0.0),
-        (Event.WAVE, Rules(wave="ship"), 1.0),
-        (Event.BEGIN, Rules(wave="ship"), 0.0),
+        (Event.LARGE, Rules(), False),
+        (Event.MEDIUM, Rules(split="random"), True),
+        (Event.WAVE, Rules(), True),
+        (Event.WAVE, Rules(wave="ring"), True),
+        (Event.WAVE, Rules(wave="ship"), False),
+        (Event.BEGIN, Rules(wave="ship"), True),
     ],
 )
-def test_what_the_rules_draw_is_a_surprise(event: Event, rules: Rules, gate: float) -> None:
+def test_what_the_rules_draw_is_a_surprise(event: Event, rules: Rules, surprised: bool) -> None:
     films = flat_windows(2, 2)
     films.events[0, 0] = int(event)
     objective = Objective(Constant(), generator(), unroll=1, rules=rules)
     dreams = objective.begin(films, 0)
     objective.along(dreams, flat_windows(2, 1))
-    assert dreams.gate.tolist() == [gate, 1.0]
+    assert dreams.off.isinf().tolist() == [surprised, False]
 
 
 def test_dreams_see_their_own_frames_and_the_films_keys() -> None:
@@ -158,6 +158,25 @@ def test_noise_is_removed_by_the_squared_error_in_every_stage(stage: Stage) -> N
     named = PIXELS if stage is Stage.MSE else 0.01 / (blamed[0::2].detach() + LOG_FLOOR)
     torch.testing.assert_close(pull[1::2], torch.full((4,), PIXELS / 8))
     torch.testing.assert_close(pull[0::2], torch.ones(4) * named / 8)
+
+
+def test_dreams_that_are_off_count_less_where_noise_is_removed() -> None:
+    blamed = torch.ones(8, requires_grad=True)
+
+    class Blamed(Diffusion):
+        def errors(self, *given: torch.Tensor) -> Errors:
+            return Errors(blamed, torch.zeros(8), given[0][:, -3:])
+
+    objective = Objective(Blamed(UNetConfig(widths=(8, 8), blocks=1, embedding=8)), generator())
+    dreams = objective.begin(flat_windows(4, 2), 0)
+    dreams.off[:] = torch.tensor([9 * NEAR, 9 * NEAR, torch.inf, torch.inf])
+    loss = objective.along(dreams, flat_windows(4, 1))
+    (pull,) = torch.autograd.grad(loss.total, blamed)
+    assert (pull[4:] > 0).all()
+    assert pull[2:4].tolist() == [0, 0]  # they have another history than their film
+    torch.testing.assert_close(pull[0], pull[4])
+    torch.testing.assert_close(pull[1], pull[5] / 10)
+    assert dreams.off.isinf().tolist() == [False, False, True, True]
 
 
 @pytest.mark.parametrize("make", [lively_model, lively_diffusion])
