@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto", help='"cpu", "cuda" or "auto"')
     parser.add_argument("--runtimes", nargs="+", default=["auto"], help="what runs them")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 16], help="dreams together")
-    parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 3], help="of v2")
+    parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 3, 4], help="of v2")
     parser.add_argument("--compiled", action="store_true", help="compile the nets first")
     parser.add_argument("--no-diamond", action="store_true", help="without the comparison")
     parser.add_argument("--rounds", type=int, default=5, help="turns that each contestant takes")

@@ -39,7 +39,7 @@ TRAINING = Template("""\
   idling$also; `mirage_wm/behaviours.py`), a share of the episodes begins at a later wave with fewer
   lives, and rare events are drawn more often (`mirage_wm/windows.py`).
 - **Recipe**: $steps steps of $batch windows on $device. $mse mean squared error, $log its
-  logarithm, $rollouts dreams along films$reach$through. $optimizer, learning rate
+  logarithm, $rollouts dreams along films$reach$through$stopped. $optimizer, learning rate
   $peak, in the dreams $rollout_peak; averaged weights (decay $ema).
 """)
 
@@ -143,11 +143,16 @@ def _training(training: dict[str, Any], kind: str) -> str:
         rollouts=f"{schedule['shares'][2]:.0%}",
         reach=f" of {config['reach']} frames" if "reach" in config else "",
         through=f", a gradient through {config['rollout']}" if kind == "regression" else "",
+        stopped=_stopped(training.get("progress", 1.0)),
         peak=f"{schedule['peak']:g}",
         rollout_peak=f"{schedule['rollout_peak']:g}",
         ema=config["ema"],
         optimizer=OPTIMIZERS[config.get("optimizer", "adamw")],
     )
+
+
+def _stopped(progress: float) -> str:
+    return f"; stopped after {progress:.0%} of that" if progress < 1 else ""
 
 
 def _figures(figures: dict[str, Any]) -> str:

@@ -154,11 +154,11 @@ class Objective:
     def begin(self, films: Windows, number: int) -> Dreams:
         """Begin dreams along films of several frames.
 
-        By their number a diffusion model draws the frames in one, two or three evaluations: it is
-        to know the mistakes of each.
+        By their number a diffusion model draws the frames in one to four evaluations: it is to know
+        the mistakes of each.
         """
         context = films.frames.shape[1] - films.rewards.shape[1]
-        sampler = Sampler(steps=1 + number % 3)
+        sampler = Sampler(steps=1 + number % Sampler().steps)
         seen = to_context(films.frames[:, :context])
         return Dreams(films, seen, torch.zeros(len(seen), device=seen.device), sampler)
 

@@ -32,7 +32,7 @@ class Sampler:
         heun: Correct each step but the last by a second evaluation (Heun), not Euler's alone.
     """
 
-    steps: int = 3
+    steps: int = 4
     sigma_high: float = 1.0
     sigma_min: float = 0.25
     rho: float = 7.0

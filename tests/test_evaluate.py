@@ -376,7 +376,7 @@ def test_the_page_of_a_model_says_what_kind_it_is_and_how_it_was_trained(tmp_pat
         config["data"]["agent"] = "state"
     assert "It is a regression: it names one frame" in pages["regression"]
     assert "a gradient through 4" in pages["regression"]
-    assert "draws a frame in 3 evaluations" in pages["diffusion"]
+    assert "draws a frame in 4 evaluations" in pages["diffusion"]
     assert "gradient" not in pages["diffusion"]
     assert "is a regression" not in pages["diffusion"]
 
