@@ -46,6 +46,7 @@ from mirage_wm.evaluation.tables import card_figures, summary  # noqa: E402
 from mirage_wm.evaluation.worlds import Contestant, Dreamer, Game  # noqa: E402
 from mirage_wm.model_card import write_card_page  # noqa: E402
 from mirage_wm.predictors import chosen_device, make_predictor  # noqa: E402
+from mirage_wm.recorder import play_in_one_thread  # noqa: E402
 from mirage_wm.sampler import Sampler  # noqa: E402
 from mirage_wm.weights import card_path, read_card  # noqa: E402
 
@@ -135,6 +136,8 @@ def evaluate(
     gpu = device.startswith("cuda")
     sizes = sizes or config.sizes(gpu)
     began = time.monotonic()
+    if gpu:
+        play_in_one_thread()
     with tqdm(unit=" frames", unit_scale=True, dynamic_ncols=True, disable=None) as bar:
         groups = load(config.model, device, PAD if gpu else 1, bar.update)
         some = [one for contestants, _ in groups.values() for one in contestants.values()]

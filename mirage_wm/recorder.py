@@ -26,7 +26,7 @@ from mirage_wm.seeds import arena_seeds
 from mirage_wm.simulators import make_simulator
 from mirage_wm.trained_player import TrainedPlayer
 
-__all__ = ["Chunk", "Event", "Recorder"]
+__all__ = ["Chunk", "Event", "Recorder", "play_in_one_thread"]
 
 
 class Event(IntFlag):
@@ -80,6 +80,15 @@ class Chunk:
         """Allocate a chunk of numpy's arrays."""
         rows = (np.zeros((steps, arenas), t) for t in (np.uint8, np.uint8, bool, bool, np.uint8))
         return cls(np.empty((steps, arenas, 64, 64, 3), np.uint8), *rows)
+
+
+def play_in_one_thread() -> None:
+    """Let PyTorch compute in one thread on the CPU, where all large tensors are on a GPU.
+
+    Play is of small tensors: on 32 cores threads that wait for one another made it ten times
+    slower.
+    """
+    torch.set_num_threads(1)
 
 
 class Recorder:

@@ -19,7 +19,7 @@ from mirage_wm.muon import Muon
 from mirage_wm.objectives import Dreams, Objective
 from mirage_wm.parallel import Group
 from mirage_wm.predictors import chosen_device
-from mirage_wm.recorder import Recorder
+from mirage_wm.recorder import Recorder, play_in_one_thread
 from mirage_wm.schedule import Stage
 from mirage_wm.simulators import make_simulator, make_world
 from mirage_wm.train_config import TrainConfig
@@ -57,9 +57,7 @@ class Trainer:
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
             torch.backends.cudnn.benchmark = True
-            # On the CPU there is only the play, in small tensors: threads that wait for one another
-            # made it ten times slower.
-            torch.set_num_threads(1)
+            play_in_one_thread()
         torch.manual_seed(config.seed)
         self.model = (
             make_model(config.kind, config.net)
