@@ -26,8 +26,7 @@ class Native {
            Array<bool, 1> begun, int frame_skip, uint32_t max_ticks, int autoreset, int num_threads)
         : arenas_(arenas), final_arenas_(final_arenas), tuning_(tuning), reward_(reward),
           terminated_(terminated), truncated_(truncated), begun_(begun),
-          pace_{frame_skip, max_ticks, autoreset}, num_threads_(num_threads),
-          threads_(num_threads) {
+          pace_{frame_skip, max_ticks, autoreset}, threads_(num_threads) {
         const size_t n = arenas.shape(0);
         if (arenas.shape(1) != sizeof(Arena) || final_arenas.shape(0) != n ||
             final_arenas.shape(1) != sizeof(Arena) || tuning.shape(0) != n ||
@@ -134,7 +133,7 @@ class Native {
     }
 
     void share(size_t n, int grain, const std::function<void(int, int)> &job) {
-        if (int(n) <= grain || num_threads_ == 1) {
+        if (int(n) <= grain || threads_.count() == 1) {
             if (n > 0) job(0, int(n));
             return;
         }
@@ -146,7 +145,6 @@ class Native {
     Array<int32_t, 1> reward_;
     Array<bool, 1> terminated_, truncated_, begun_;
     Pace pace_;
-    int num_threads_;
     ForkableThreads threads_;
 };
 

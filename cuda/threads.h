@@ -108,14 +108,16 @@ class Threads {
 // parent's pool alone, since joining it would wait for ever, and starts one of its own.
 class ForkableThreads {
   public:
-    explicit ForkableThreads(int wanted) : wanted_(wanted) {}
+    explicit ForkableThreads(int count) : count_(count) {}
     ~ForkableThreads() { disown(); }
     ForkableThreads(const ForkableThreads &) = delete;
+
+    int count() const { return count_; }
 
     Threads &get() {
         disown();
         if (!threads_) {
-            threads_ = std::make_unique<Threads>(wanted_);
+            threads_ = std::make_unique<Threads>(count_);
             owner_ = getpid();
         }
         return *threads_;
@@ -126,7 +128,7 @@ class ForkableThreads {
         if (threads_ && owner_ != getpid()) (void)threads_.release();
     }
 
-    int wanted_;
+    int count_;
     std::unique_ptr<Threads> threads_;
     pid_t owner_ = 0;
 };

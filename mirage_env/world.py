@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DeviceWorld", "Snapshot", "World"]
+__all__ = ["DeviceWorld", "NotCopied", "Snapshot", "World"]
 
 
 class World(Protocol):
@@ -150,3 +150,14 @@ class Snapshot:
     def __len__(self) -> int:
         """Return how many worlds there are in it."""
         return self.count
+
+
+class NotCopied:
+    """What neither `copy` nor `pickle` can take: the simulator behind it is of this process."""
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse to be copied or pickled: the simulator is memory of this process."""
+        raise TypeError(
+            f"{type(self).__name__} cannot be copied or pickled: make another and let it go on "
+            "from a moment of this one, by another.restore(this.snapshot())"
+        )

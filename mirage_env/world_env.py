@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, SupportsIndex
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -10,13 +10,13 @@ from gymnasium.vector import AutoresetMode
 
 from mirage_env import checks
 from mirage_env.actions import ACTION_MEANINGS, checked_action, key_codes_to_action
-from mirage_env.world import Snapshot
+from mirage_env.world import NotCopied, Snapshot
 from mirage_env.world_vector_env import RENDER_MODES, TICKS_PER_SECOND, WorldVectorEnv
 
 __all__ = ["WorldEnv"]
 
 
-class WorldEnv(gymnasium.Env[Any, Any]):
+class WorldEnv(NotCopied, gymnasium.Env[Any, Any]):
     """A Gymnasium environment over a `WorldVectorEnv` of one world in autoreset mode DISABLED.
 
     After the end of an episode the world stands still: `step` changes nothing, gives reward 0 and
@@ -114,13 +114,6 @@ class WorldEnv(gymnasium.Env[Any, Any]):
     def observe(self) -> Any:
         """Return the observation of the world as it stands, such as after `restore`."""
         return self.vector_env.observe()[0]
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        """Refuse to be copied or pickled: the simulator is memory of this process."""
-        raise TypeError(
-            f"{type(self).__name__} cannot be copied or pickled: make another and let it go on "
-            "from a moment of this one, by another.restore(this.snapshot())"
-        )
 
     def snapshot(self) -> Snapshot:
         """Save the whole state (see `WorldVectorEnv.snapshot`)."""

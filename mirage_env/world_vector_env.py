@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NoReturn, SupportsIndex, cast
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -21,7 +21,7 @@ from mirage_env.actions import NUM_ACTIONS
 from mirage_env.arrays import Arrays, DeviceArrays, HostArrays, LateInfos
 from mirage_env.rules import Rules
 from mirage_env.window import Window, tiles
-from mirage_env.world import DeviceWorld, Snapshot, World
+from mirage_env.world import DeviceWorld, NotCopied, Snapshot, World
 
 __all__ = ["OUTPUTS", "RENDER_MODES", "TICKS_PER_SECOND", "WorldVectorEnv"]
 
@@ -32,7 +32,7 @@ SHOWN = 64
 """In render_mode="human" no more worlds than this are drawn."""
 
 
-class WorldVectorEnv(VectorEnv[Any, Any, Any]):
+class WorldVectorEnv(NotCopied, VectorEnv[Any, Any, Any]):
     """A Gymnasium vector environment over a `World`.
 
     Subclasses build the world and, where pictures are not what agents see, override the three hooks
@@ -371,13 +371,6 @@ class WorldVectorEnv(VectorEnv[Any, Any, Any]):
                 f"the snapshot's stacked observations have the shape {its}, these environments' "
                 f"{mine}: frame_stack, obs_size and obs_type must be the same"
             )
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        """Refuse to be copied or pickled: the simulator is memory of this process."""
-        raise TypeError(
-            f"{type(self).__name__} cannot be copied or pickled: make another and let it go on "
-            "from a moment of this one, by another.restore(this.snapshot())"
-        )
 
     def require_open(self) -> None:
         """Raise `gymnasium.error.ClosedEnvironmentError` after `close`."""

@@ -55,8 +55,7 @@ class Net {
     Net(nb::dict weights, int edge, int frames, int extra, const std::vector<int> &widths,
         int blocks, int embedding, int told, int kernels, int num_threads,
         const std::string &instructions)
-        : num_threads_(num_threads),
-          net_(unpacked(weights), {edge, frames, extra, widths, blocks, embedding, told, kernels},
+        : net_(unpacked(weights), {edge, frames, extra, widths, blocks, embedding, told, kernels},
                arithmetic(instructions)),
           threads_(num_threads) {}
 
@@ -75,8 +74,9 @@ class Net {
         if (!fits) throw nb::value_error("the arrays given to the net differ from it in shape");
         nb::gil_scoped_release release;
         const std::lock_guard<std::mutex> lock(mutex_);
-        Threads *threads = num_threads_ > 1 ? &threads_.get() : nullptr;
-        while (int(workspaces_.size()) < num_threads_) workspaces_.push_back(net_.workspace());
+        const int count = threads_.count();
+        Threads *threads = count > 1 ? &threads_.get() : nullptr;
+        while (int(workspaces_.size()) < count) workspaces_.push_back(net_.workspace());
         const auto one = [&](int i, Workspace &workspace, const Team &team) {
             const float *c = condition.data() + i * condition.shape(1);
             net_(seen.data() + i * seen.shape(1) * e * e * 3,
@@ -86,11 +86,11 @@ class Net {
         };
         // A picture to each thread while there are as many, then all threads to each picture.
         int i = 0;
-        for (; num_threads_ > 1 && i + num_threads_ <= int(n); i += num_threads_)
-            threads->run(num_threads_, 1, [&](int first, int last) {
+        for (; count > 1 && i + count <= int(n); i += count)
+            threads->run(count, 1, [&](int first, int last) {
                 for (int j = first; j < last; j++) one(i + j, workspaces_[j], {nullptr, 1});
             });
-        for (; i < int(n); i++) one(i, workspaces_[0], {threads, num_threads_});
+        for (; i < int(n); i++) one(i, workspaces_[0], {threads, count});
     }
 
   private:
@@ -106,7 +106,6 @@ class Net {
         return result;
     }
 
-    int num_threads_;
     UNet net_;
     std::vector<Workspace> workspaces_;
     ForkableThreads threads_;
