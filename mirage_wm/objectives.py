@@ -32,15 +32,20 @@ PIXELS, HEADS = 100.0, 0.03
 The heads must not lead the trunk."""
 
 LOG_FLOOR = 3e-6
-"""Squared errors below this (55 dB) count no further in log-MSE.
+"""Squared errors below this (55 dB) count no further."""
 
-The logarithm is scaled to pull as MSE does at 40 dB."""
+KNEE = 1e-4
+"""A squared error (40 dB) up to which a frame counts by its logarithm, and above which by itself.
+
+The mean PSNR is a mean of logarithms, so usual frames become sharp. But a logarithm pulls the less
+the larger the error: by it alone a model never learned what is rare and known exactly. After
+15,000 steps v1 drew 24 % of a ship that comes back and 12 % of the end of its shield."""
 
 GATE = 10 ** (-2.4)
 """A squared error (24 dB) after which the later frames of a dream do not count."""
 
 NEAR = 10 ** (-3.7)
-"""A squared error (37 dB) of a dream's last frame at which its next one counts half.
+"""A squared error (37 dB) of a dream's last frame at which its next one counts a quarter.
 
 What a dream did wrong it cannot know, so the further it is off, the more of the error is nobody's
 fault, and the best answer is to let things fade: counted whole, dreams taught v1 to lose its ship
@@ -221,7 +226,7 @@ class Objective:
     @staticmethod
     def _weights(off: Tensor) -> Tensor:
         """Return how much the next frame of each dream counts, float [n] (see `Dreams.off`)."""
-        return NEAR / (NEAR + off)
+        return (NEAR / (NEAR + off)).square()
 
     def _advance(self, dreams: Dreams, expected: Tensor) -> None:
         """Let each dream see its own next frame, rounded as in a dream."""
@@ -280,10 +285,12 @@ class Objective:
 
 
 def frame_loss(stage: Stage, error: Tensor) -> Tensor:
-    """Return the loss of each frame from its mean squared error [B]."""
+    """Return the loss of each frame from its mean squared error [B]: smooth, and 0 at `KNEE`."""
     if stage is Stage.MSE:
         return PIXELS * error
-    return 0.01 * torch.log(error + LOG_FLOOR)
+    knee = KNEE + LOG_FLOOR
+    above = error - KNEE
+    return PIXELS * torch.where(above > 0, above, knee * torch.log1p(above.clamp(max=0) / knee))
 
 
 def _as_shown(frame: Tensor) -> Tensor:

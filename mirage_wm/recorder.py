@@ -40,8 +40,8 @@ class Event(IntFlag):
     """A small rock was shot."""
     DEATH = 8
     """The ship was hit."""
-    RETURN = 16
-    """The ship came back."""
+    SHIELD = 16
+    """A shield came, with a new ship, or went."""
     WAVE = 32
     """A wave was announced."""
     BEGIN = 64
@@ -158,13 +158,13 @@ class Recorder:
     def record(self, chunk: Chunk) -> None:
         """Play `len(chunk.frames)` steps and write them down."""
         for t in range(len(chunk.frames)):
-            wave, dying = self.arenas["wave"].clone(), self.arenas["dying"] > 0
+            before = {name: self.arenas[name].clone() for name in ("wave", "dying", "shield")}
             actions, begun = self._step(chunk.frames[t])
             if t:
                 chunk.actions[t - 1] = self._given(actions)
             rewards = torch.bucketize(self._told("reward").float(), self._edges)
             terminated = self._told("terminated")
-            events = self._events(wave, dying, begun, rewards, terminated)
+            events = self._events(before, begun, rewards, terminated)
             chunk.rewards[t], chunk.terminated[t] = self._given(rewards), self._given(terminated)
             chunk.begun[t], chunk.events[t] = self._given(begun), self._given(events)
         chunk.actions[-1] = 0
@@ -242,13 +242,13 @@ class Recorder:
         return thinned
 
     def _events(
-        self, wave: Tensor, dying: Tensor, begun: Tensor, rewards: Tensor, terminated: Tensor
+        self, before: dict[str, Tensor], begun: Tensor, rewards: Tensor, terminated: Tensor
     ) -> Tensor:
-        still, dead = ~begun, self.arenas["dying"] > 0
+        still, now = ~begun, self.arenas
         happened = {
-            Event.DEATH: ~dying & dead & still,
-            Event.RETURN: dying & ~dead & ~terminated & still,
-            Event.WAVE: (wave != self.arenas["wave"]) & still,
+            Event.DEATH: (before["dying"] == 0) & (now["dying"] > 0) & still,
+            Event.SHIELD: ((before["shield"] > 0) != (now["shield"] > 0)) & still,
+            Event.WAVE: (before["wave"] != now["wave"]) & still,
             Event.BEGIN: begun,
             Event.END: terminated,
         }

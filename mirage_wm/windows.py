@@ -29,7 +29,7 @@ EVENT_WEIGHTS = {
     Event.MEDIUM: 2.0,
     Event.SMALL: 2.0,
     Event.DEATH: 6.0,
-    Event.RETURN: 4.0,
+    Event.SHIELD: 6.0,
     Event.WAVE: 10.0,
     Event.BEGIN: 6.0,
     Event.END: 6.0,

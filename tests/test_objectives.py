@@ -9,7 +9,7 @@ from small_models import lively_diffusion, lively_model
 from mirage_env.rules import Rules
 from mirage_wm.diffusion import Diffusion
 from mirage_wm.frame_model import CONTEXT_NOISE, Errors, to_context
-from mirage_wm.objectives import LOG_FLOOR, NEAR, NOISED, PIXELS, Objective
+from mirage_wm.objectives import KNEE, LOG_FLOOR, NEAR, NOISED, PIXELS, Objective
 from mirage_wm.recorder import Event
 from mirage_wm.regression import Regression
 from mirage_wm.schedule import Stage
@@ -141,7 +141,7 @@ def test_two_of_eight_contexts_are_noised_and_the_model_is_told_how_much() -> No
 
 @pytest.mark.parametrize("stage", Stage)
 def test_noise_is_removed_by_the_squared_error_in_every_stage(stage: Stage) -> None:
-    blamed = torch.rand(8, generator=generator()).requires_grad_()
+    blamed = (3 * KNEE * torch.rand(8, generator=generator())).requires_grad_()
 
     class Blamed(Diffusion):
         def errors(self, *given: torch.Tensor) -> Errors:
@@ -155,7 +155,10 @@ def test_noise_is_removed_by_the_squared_error_in_every_stage(stage: Stage) -> N
         loss = objective.single(flat_windows(8, 1), stage)
     (pull,) = torch.autograd.grad(loss.total, blamed)
     # Those at the highest level name the mean at once, as v1 does.
-    named = PIXELS if stage is Stage.MSE else 0.01 / (blamed[0::2].detach() + LOG_FLOOR)
+    knee = KNEE + LOG_FLOOR
+    sharp = knee / (blamed[0::2].detach() + LOG_FLOOR).clamp(max=knee)
+    assert 0 < (sharp > 1).sum() < 4
+    named = PIXELS * (1 if stage is Stage.MSE else sharp)
     torch.testing.assert_close(pull[1::2], torch.full((4,), PIXELS / 8))
     torch.testing.assert_close(pull[0::2], torch.ones(4) * named / 8)
 
@@ -170,7 +173,7 @@ def test_the_further_dreams_are_off_the_less_they_count(kind: type) -> None:
     dreams.off[:] = torch.tensor([9 * NEAR, 0, torch.inf, NEAR])
     loss = objective.along(dreams, flat_windows(4, 1))
     (pull,) = torch.autograd.grad(loss.total, blamed)
-    torch.testing.assert_close(pull[:4] / pull[4:], torch.tensor([0.1, 1, 0, 0.5]))
+    torch.testing.assert_close(pull[:4] / pull[4:], torch.tensor([0.01, 1, 0, 0.25]))
     assert dreams.off.isinf().tolist() == [False, False, True, False]
 
 
