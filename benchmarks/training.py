@@ -119,7 +119,7 @@ def main() -> None:
     try:
         figures = windows(trainer)
         single, half = config.batch, config.batch // 2
-        at = 1 - config.schedule.shares[2] / 2
+        at = 1 - config.schedule.rollouts / 2
         name = f"{options.run}, batch {config.batch}"
         figures["steps"] = rate(
             f"{name}: single steps", "windows/s", single, trainer, 0.1, options.steps

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from mirage_wm.cuda_graph import Graphs
 from mirage_wm.objectives import Dreams, Loss, Objective
-from mirage_wm.schedule import Stage
 from mirage_wm.windows import Windows
 
 __all__ = ["Gradients"]
@@ -46,13 +45,13 @@ class Gradients:
         self._pool = torch.cuda.graph_pool_handle() if graphs else None
         self._recorded: dict[Any, Graphs] = {}
 
-    def single(self, windows: Windows, stage: Stage) -> Loss:
+    def single(self, windows: Windows) -> Loss:
         """See `Objective.single`. What is returned holds until the next call."""
 
         def work(*given: Tensor) -> tuple[Any, ...]:
-            return self._descend(lambda: self._objective.single(Windows(*given), stage))
+            return self._descend(lambda: self._objective.single(Windows(*given)))
 
-        loss, gradients = self._run(stage, work, windows)
+        loss, gradients = self._run("single", work, windows)
         return self._leave(loss, gradients)
 
     def along(self, dreams: Dreams, windows: Windows) -> Loss:

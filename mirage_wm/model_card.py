@@ -38,9 +38,9 @@ TRAINING = Template("""\
   below 2^62. A mixture of players presses the keys (random keys, aimed shooting, dodging, fleeing,
   idling$also; `mirage_wm/behaviours.py`), a share of the episodes begins at a later wave with fewer
   lives, and rare events are drawn more often (`mirage_wm/windows.py`).
-- **Recipe**: $steps steps of $batch windows on $device. $mse mean squared error, $log its
-  logarithm, $rollouts dreams along films$reach$through$stopped. $optimizer, learning rate
-  $peak, in the dreams $rollout_peak; averaged weights (decay $ema).
+- **Recipe**: $steps steps of $batch windows on $device. Squared error, and its logarithm for frames
+  better than 40 dB; $rollouts of the time dreams along films$reach$through$stopped.
+  $optimizer, learning rate $peak, in the dreams $rollout_peak; averaged weights (decay $ema).
 """)
 
 KINDS = {
@@ -138,9 +138,7 @@ def _training(training: dict[str, Any], kind: str) -> str:
         steps=f"{training['steps']:,}",
         batch=config["batch"],
         device=training["device"],
-        mse=f"{schedule['shares'][0]:.0%}",
-        log=f"{schedule['shares'][1]:.0%}",
-        rollouts=f"{schedule['shares'][2]:.0%}",
+        rollouts=f"{schedule['rollouts']:.0%}",
         reach=f" of {config['reach']} frames" if "reach" in config else "",
         through=f", a gradient through {config['rollout']}" if kind == "regression" else "",
         stopped=_stopped(training.get("progress", 1.0)),

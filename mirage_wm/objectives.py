@@ -21,7 +21,6 @@ from mirage_wm.parallel import Group
 from mirage_wm.recorder import Event
 from mirage_wm.regression import Regression
 from mirage_wm.sampler import SIGMA_MAX, Sampler
-from mirage_wm.schedule import Stage
 from mirage_wm.windows import Windows
 
 __all__ = ["Dreams", "Loss", "Objective"]
@@ -149,12 +148,12 @@ class Objective:
         self._errors = compile(model.errors)
         self._denoise = compile(model.forward) if self.draws else None
 
-    def single(self, windows: Windows, stage: Stage) -> Loss:
+    def single(self, windows: Windows) -> Loss:
         """Predict one frame from real ones."""
         seen = to_context(windows.frames[:, : windows.actions.shape[1]])
         told = self._soil(seen)
         errors = self._frame(seen, told, windows)
-        return Loss(self._losses(stage, errors).mean(), self._watched(errors.pixels))
+        return Loss(self._losses(errors).mean(), self._watched(errors.pixels))
 
     def begin(self, films: Windows, number: int) -> Dreams:
         """Begin dreams along films of several frames.
@@ -179,14 +178,14 @@ class Objective:
         both = Windows(*(torch.cat(pair) for pair in zip(dreams.ahead(1), windows, strict=True)))
         seen = torch.cat([dreams.seen, fresh])
         errors = self._frame(seen, torch.cat([torch.zeros_like(told), told]), both, parts=2)
-        loss = self._losses(Stage.LOG_MSE, errors)
+        loss = self._losses(errors)
         total, single = loss[:n] * self._weights(dreams.off), loss[n:].mean()
         watched = self._watched(errors.pixels[n:])
         self._advance(dreams, errors.frame[:n])
         frames = 1
         while frames < self.unroll and not dreams.over:
             errors = self._frame(dreams.seen, torch.zeros_like(told), dreams.ahead(1))
-            total = total + self._losses(Stage.LOG_MSE, errors) * self._weights(dreams.off)
+            total = total + self._losses(errors) * self._weights(dreams.off)
             self._advance(dreams, errors.frame)
             frames += 1
         dreams.seen = dreams.seen.detach()
@@ -210,17 +209,16 @@ class Objective:
         sigma[0::2] = SIGMA_MAX
         return self._errors(*given, noise, sigma.clamp(max=SIGMA_MAX))
 
-    def _losses(self, stage: Stage, errors: Errors) -> Tensor:
+    def _losses(self, errors: Errors) -> Tensor:
         """Return the loss of each window, float [B].
 
-        Noise is removed by the squared error in every stage. The sampler takes D(x; sigma) for the
-        mean of what may have been there, which only the squared error leads to; and its logarithm
-        makes little of frames whose error is large, those that chance decides.
+        Noise is removed by the squared error alone. The sampler takes D(x; sigma) for the mean of
+        what may have been there, which only the squared error leads to.
         """
-        pixels = frame_loss(stage, errors.pixels)
+        pixels = frame_loss(errors.pixels)
         if self.draws:
             noisy = torch.arange(len(pixels), device=pixels.device) % 2 == 1
-            pixels = torch.where(noisy, frame_loss(Stage.MSE, errors.pixels), pixels)
+            pixels = torch.where(noisy, PIXELS * errors.pixels, pixels)
         return pixels + HEADS * errors.heads
 
     @staticmethod
@@ -284,10 +282,8 @@ class Objective:
         return (pixels[0::2] if self.draws else pixels).detach().mean()
 
 
-def frame_loss(stage: Stage, error: Tensor) -> Tensor:
+def frame_loss(error: Tensor) -> Tensor:
     """Return the loss of each frame from its mean squared error [B]: smooth, and 0 at `KNEE`."""
-    if stage is Stage.MSE:
-        return PIXELS * error
     knee = KNEE + LOG_FLOOR
     above = error - KNEE
     return PIXELS * torch.where(above > 0, above, knee * torch.log1p(above.clamp(max=0) / knee))

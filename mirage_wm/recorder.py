@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mirage_env.agent import Agent
 from mirage_env.arena import ARENA_DTYPE
-from mirage_env.rules import Rules
+from mirage_env.rules import Rules, constants
 from mirage_wm.behaviours import Behaviours, Draws
 from mirage_wm.fields import Fields
 from mirage_wm.rewards import REWARDS
@@ -41,7 +41,7 @@ class Event(IntFlag):
     DEATH = 8
     """The ship was hit."""
     SHIELD = 16
-    """A shield came, with a new ship, or went."""
+    """A shield came, with a new ship, or went, or a rock is within it."""
     WAVE = 32
     """A wave was announced."""
     BEGIN = 64
@@ -51,6 +51,8 @@ class Event(IntFlag):
 
 
 _HITS = {20: 1, 40: 1, 50: 2, 70: 3, 100: 4, 120: 5, 150: 6, 200: 4}
+_SHIELD_REACH = [float(reach + constants().SHIELD_RADIUS[1]) for reach in constants().ROCK_REACH]
+"""How near a rock of each size is to the ship when it meets the widest shield, 1/1024 unit."""
 _EVENTS_OF_REWARD = torch.tensor([_HITS.get(reward, 0) for reward in REWARDS], dtype=torch.uint8)
 
 
@@ -147,6 +149,7 @@ class Recorder:
             TrainedPlayer(agent, self.simulator) if agent else None,
         )
         self._hits = _EVENTS_OF_REWARD.to(self.device)
+        self._reach = torch.tensor(_SHIELD_REACH, device=self.device)
         classes = torch.tensor(REWARDS)
         self._edges = ((classes[:-1] + classes[1:]) / 2).to(self.device)
         everywhere = torch.ones(num_envs, dtype=torch.bool, device=self.device)
@@ -247,7 +250,7 @@ class Recorder:
         still, now = ~begun, self.arenas
         happened = {
             Event.DEATH: (before["dying"] == 0) & (now["dying"] > 0) & still,
-            Event.SHIELD: ((before["shield"] > 0) != (now["shield"] > 0)) & still,
+            Event.SHIELD: self._shielded(before["shield"] > 0) & still,
             Event.WAVE: (before["wave"] != now["wave"]) & still,
             Event.BEGIN: begun,
             Event.END: terminated,
@@ -256,3 +259,12 @@ class Recorder:
         for event, where in happened.items():
             events = events | where * event.value
         return events.to(torch.uint8)
+
+    def _shielded(self, before: Tensor) -> Tensor:
+        """Return where a shield came or went, or a rock is within it."""
+        now = self.arenas["shield"] > 0
+        places = ((self.arenas[f"rock_{axis}"], self.arenas[f"ship_{axis}"]) for axis in "xy")
+        x, y = (((rock - ship[:, None]) >> 16).float() for rock, ship in places)
+        size = self.arenas["rock_size"]
+        within = (size > 0) & (x.square() + y.square() < self._reach[size.long()].square())
+        return (before != now) | (now & within.any(1))

@@ -18,10 +18,8 @@ __all__ = ["Budget", "Schedule", "Stage"]
 class Stage(Enum):
     """The stages of a run, in their order."""
 
-    MSE = "mse"
-    """Mean squared error: everything moves to about the right place."""
-    LOG_MSE = "log-mse"
-    """Mean logarithm of each frame's squared error, the mean PSNR: usual frames become sharp."""
+    SINGLE = "single steps"
+    """Single steps from real frames: everything is learned that one step can show."""
     ROLLOUTS = "rollouts"
     """Steps from its own frames beside those from real ones: dreams stay clean for longer."""
 
@@ -31,36 +29,35 @@ class Schedule:
     """The learning rate and the stages.
 
     Attributes:
-        shares: Shares of the three stages in the run.
-        peak: Learning rate after the warm-up; it falls along a cosine over the first two stages.
+        rollouts: Share of the rollouts in the run.
+        peak: Learning rate after the warm-up; it falls along a cosine over the single steps.
         floor: Share of `peak` at which it arrives.
         rollout_peak: Learning rate at the beginning of the rollouts; it falls along a cosine to
             nothing.
         warm_up: Steps until the peak.
     """
 
-    shares: tuple[float, float, float] = (0.1, 0.6, 0.3)
+    rollouts: float = 0.22
     peak: float = 1.5e-3
     floor: float = 0.1
     rollout_peak: float = 3e-4
     warm_up: int = 500
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for shares that are no shares."""
-        if min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-6:
-            raise ValueError(f"the shares of the stages must add up to 1, got {self.shares}")
+        """Raise `ValueError` for a share that is none."""
+        if not 0 <= self.rollouts <= 1:
+            raise ValueError(f"the share of the rollouts must be 0 to 1, got {self.rollouts}")
 
     def stage(self, progress: float) -> Stage:
         """Return what is done at this point."""
-        if progress < self.shares[0]:
-            return Stage.MSE
-        return Stage.LOG_MSE if progress < self.shares[0] + self.shares[1] else Stage.ROLLOUTS
+        return Stage.SINGLE if progress < 1 - self.rollouts else Stage.ROLLOUTS
 
     def learning_rate(self, progress: float, step: int) -> float:
         """Return the learning rate at this point."""
-        single = self.shares[0] + self.shares[1]
+        single = 1 - self.rollouts
         if self.stage(progress) is Stage.ROLLOUTS:
-            return self.rollout_peak * _cosine((progress - single) / max(self.shares[2], 1e-9))
+            done = (progress - single) / max(self.rollouts, 1e-9)
+            return self.rollout_peak * _cosine(done)
         rate = self.peak * (self.floor + (1 - self.floor) * _cosine(progress / max(single, 1e-9)))
         return rate * min(1.0, (step + 1) / max(self.warm_up, 1))
 

@@ -95,7 +95,7 @@ class TrainConfig:
                 )
         if self.batch % 4:
             raise ValueError(f"batch must be a multiple of 4, got {self.batch}")
-        rolls = self.schedule.shares[2] > 0
+        rolls = self.schedule.rollouts > 0
         if rolls and not {1, self.reach} <= set(self.data.horizons):
             raise ValueError(
                 f"dreams of {self.reach} frames need --data.horizons 1 {self.reach}, got "

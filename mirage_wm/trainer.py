@@ -107,10 +107,9 @@ class Trainer:
         rows = self.group.rows
         if self.step and self.step % config.refresh == 0:
             store.advance()
-        stage = config.schedule.stage(progress)
         for group in self.optimizer.param_groups:
             group["lr"] = config.schedule.learning_rate(progress, self.step)
-        if stage is Stage.ROLLOUTS:
+        if config.schedule.stage(progress) is Stage.ROLLOUTS:
             half = config.batch // 2
             if self.dreams is None:
                 films = store.sample(half, config.reach, rows(half))
@@ -119,7 +118,7 @@ class Trainer:
             self.dreams = None if self.dreams.over else self.dreams
         else:
             batch = store.sample(config.batch, 1, rows(config.batch))
-            loss = self.gradients.single(batch, stage)
+            loss = self.gradients.single(batch)
         self.group.average(parameter.grad for parameter in self.model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip, foreach=True)
         self.optimizer.step()

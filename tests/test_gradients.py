@@ -11,7 +11,6 @@ from small_models import enlivened
 
 from mirage_wm.gradients import Gradients
 from mirage_wm.objectives import Objective
-from mirage_wm.schedule import Stage
 from mirage_wm.unet_config import UNetConfig
 from mirage_wm.windows import Windows
 
@@ -51,8 +50,8 @@ def test_they_are_those_of_the_losses(kind: str) -> None:
     objective, gradients = prepared(kind, "cpu")
     plain, _ = prepared(kind, "cpu")
     batch, films = windows(8, 1, "cpu"), windows(4, 4, "cpu", seed=1)
-    told = gradients.single(batch, Stage.LOG_MSE)
-    loss = plain.single(batch, Stage.LOG_MSE)
+    told = gradients.single(batch)
+    loss = plain.single(batch)
     loss.total.backward()
     assert told.total == loss.total.detach()
     assert not told.total.requires_grad
@@ -84,8 +83,7 @@ def test_graphs_of_them_give_the_same_again_and_again(kind: str) -> None:
 
     for number in range(6):
         batch = windows(8, 1, "cuda", seed=number)
-        stage = (Stage.MSE, Stage.LOG_MSE)[number // 2 % 2]
-        told, expected = replaying.single(batch, stage), computing.single(batch, stage)
+        told, expected = replaying.single(batch), computing.single(batch)
         torch.testing.assert_close(told.total, expected.total)
         compare()
     for number in range(6):
@@ -102,4 +100,4 @@ def test_graphs_of_them_give_the_same_again_and_again(kind: str) -> None:
         assert same.over
     batch = windows(8, 1, "cuda")
     with no_waiting():
-        replaying.single(batch, Stage.MSE)
+        replaying.single(batch)

@@ -18,7 +18,7 @@ from mirage_wm.unet_config import UNetConfig
 
 SMALL = (
     "--device cpu --batch 32 --rollout 2 --reach 4 --refresh 2 --validate-films 0 "
-    "--budget.total-steps 8 --schedule.shares 0.4 0.2 0.4 --schedule.warm-up 1 "
+    "--budget.total-steps 8 --schedule.rollouts 0.4 --schedule.warm-up 1 "
     "--net.widths 8 8 --net.blocks 1 --net.embedding 8 --data.arenas 16 --data.steps 12 "
     "--data.chunks 2 --data.table 64 --data.horizons 1 4 --data.burn-in 0 --data.threads 1"
 ).split()

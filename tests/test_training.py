@@ -50,7 +50,7 @@ def config(tmp_path: Path) -> TrainConfig:
         refresh=3,
         validate_films=0,
         budget=Budget(total_steps=8),
-        schedule=Schedule(shares=(0.5, 0.25, 0.25), peak=3e-3, rollout_peak=1e-3, warm_up=2),
+        schedule=Schedule(rollouts=0.25, peak=3e-3, rollout_peak=1e-3, warm_up=2),
         net=SMALL,
         data=StoreConfig(
             arenas=16, steps=12, chunks=2, table=64, horizons=(1, 4), burn_in=30, threads=1
@@ -72,7 +72,7 @@ def test_the_error_falls_below_that_of_showing_the_last_frame_again(config: Trai
         config,
         batch=16,
         budget=Budget(total_steps=100),
-        schedule=Schedule(shares=(1.0, 0.0, 0.0), peak=5e-3, warm_up=10),
+        schedule=Schedule(rollouts=0.0, peak=5e-3, warm_up=10),
         net=UNetConfig(widths=(16, 16), blocks=1, embedding=16),
         data=replace(config.data, arenas=64, table=512, horizons=(1,)),
     )
@@ -108,7 +108,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
 
 TINY = (
     "--device cpu --batch 8 --rollout 2 --reach 4 --refresh 3 --validate-films 0 --save-seconds 0 "
-    "--schedule.shares 0.4 0.2 0.4 --net.widths 8 8 --net.blocks 1 --net.embedding 8 "
+    "--schedule.rollouts 0.4 --net.widths 8 8 --net.blocks 1 --net.embedding 8 "
     "--data.arenas 16 --data.steps 12 --data.chunks 2 --data.table 64 --data.horizons 1 4 "
     "--data.burn-in 0 --data.threads 1"
 ).split()
@@ -149,9 +149,9 @@ def test_a_run_goes_through_its_stages(
     stages: list[str] = []
     single, along = Gradients.single, Gradients.along
 
-    def single_step(self: Gradients, windows: Windows, stage: Stage) -> Loss:
-        stages.append(stage.value)
-        return single(self, windows, stage)
+    def single_step(self: Gradients, windows: Windows) -> Loss:
+        stages.append("single")
+        return single(self, windows)
 
     def dream(self: Gradients, dreams: Dreams, windows: Windows) -> Loss:
         stages.append(f"dream from {dreams.tick}")
@@ -161,7 +161,7 @@ def test_a_run_goes_through_its_stages(
     monkeypatch.setattr(Gradients, "along", dream)
     train(replace(config, budget=Budget(total_steps=12)))
     dreams = ["dream from 0", "dream from 2", "dream from 0"]
-    assert stages == ["mse"] * 6 + ["log-mse"] * 3 + dreams
+    assert stages == ["single"] * 9 + dreams
 
 
 def test_the_weights_of_a_run_are_the_averaged_ones_and_can_be_loaded(config: TrainConfig) -> None:
@@ -414,17 +414,17 @@ def test_numbers_that_are_none_are_neither_saved_nor_gone_on_from(config: TrainC
 
 
 def test_the_learning_rate_warms_up_falls_and_starts_anew_for_rollouts() -> None:
-    schedule = Schedule((0.6, 0.2, 0.2), peak=1.0, floor=0.1, rollout_peak=0.5, warm_up=10)
+    schedule = Schedule(rollouts=0.2, peak=1.0, floor=0.1, rollout_peak=0.5, warm_up=10)
     assert schedule.learning_rate(0.0, 0) == pytest.approx(0.1)
     assert schedule.learning_rate(0.0, 9) == pytest.approx(1.0)
     assert schedule.learning_rate(0.4, 99) == pytest.approx(0.55)
     assert schedule.learning_rate(0.7999999, 99) == pytest.approx(0.1, abs=1e-4)
     assert schedule.learning_rate(0.8000001, 99) == pytest.approx(0.5, abs=1e-4)
     assert schedule.learning_rate(1.0, 99) == pytest.approx(0.0)
-    stages = [schedule.stage(p) for p in (0.0, 0.59, 0.6, 0.79, 0.81, 1.0)]
-    assert stages == [Stage.MSE] * 2 + [Stage.LOG_MSE] * 2 + [Stage.ROLLOUTS] * 2
-    with pytest.raises(ValueError, match="must add up to 1"):
-        Schedule((0.5, 0.5, 0.5))
+    stages = [schedule.stage(p) for p in (0.0, 0.79, 0.81, 1.0)]
+    assert stages == [Stage.SINGLE] * 2 + [Stage.ROLLOUTS] * 2
+    with pytest.raises(ValueError, match=r"must be 0 to 1, got 1\.5"):
+        Schedule(rollouts=1.5)
 
 
 def test_time_is_kept_over_several_calls(monkeypatch: pytest.MonkeyPatch) -> None:
