@@ -81,7 +81,7 @@ class Budget:
             totals do not count then.
     """
 
-    total_minutes: float = 17.0
+    total_minutes: float = 25.0
     total_steps: int | None = None
     minutes: float | None = None
     steps: int | None = None
