@@ -14,6 +14,9 @@ HD uint32_t warp_of_block(Warp warp) {
     return __ballot_sync(0xffffffffu, threadIdx.x / 32 >> warp.lane & 1);
 }
 
+// The arena of a warp of this block, where each arena has a warp of its own.
+HD uint32_t arena_of(uint32_t warp_of_block) { return blockIdx.x * WARPS + warp_of_block; }
+
 // A batch of arenas and what their next steps are to write; T steps of N arenas.
 struct Batch {
     Arena *arenas, *final_arenas; // [N]
@@ -109,7 +112,7 @@ template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
     __shared__ Scratch scratches[see == See::PICTURES ? WARPS : 1];
     const Warp warp = {int(threadIdx.x) & 31};
     const uint32_t n = uint32_t(b.num_envs), w = warp_of_block(warp); // unsigned: short addresses
-    const uint32_t i = PARTS == 1 ? blockIdx.x * WARPS + w : blockIdx.x;
+    const uint32_t i = PARTS == 1 ? arena_of(w) : blockIdx.x;
     const int part = PARTS == 1 ? 0 : int(w);
     if (i >= n) return;
 
@@ -257,7 +260,7 @@ struct Beginning {
 
 KERNEL reset_arenas(Beginning b) {
     const Warp warp = {int(threadIdx.x) & 31};
-    const int i = int(blockIdx.x * WARPS + warp_of_block(warp));
+    const int i = int(arena_of(warp_of_block(warp)));
     if (i >= b.num_envs || (b.mask != nullptr && !b.mask[i])) return;
     LaneObject object = {};
     Core core = load(b.arenas[i].core);
@@ -276,7 +279,7 @@ KERNEL inform(const Arena *arenas, int4 *infos, int num_envs) {
 // A hash of each arena's state.
 KERNEL hash_arenas(const Arena *arenas, uint64_t *hashes, int num_envs) {
     const Warp warp = {int(threadIdx.x) & 31};
-    const int i = int(blockIdx.x * WARPS + warp_of_block(warp));
+    const int i = int(arena_of(warp_of_block(warp)));
     if (i >= num_envs) return;
     const uint32_t *words = reinterpret_cast<const uint32_t *>(&arenas[i]);
     uint64_t sum = 0;
