@@ -53,7 +53,7 @@ HD int by_size(const int (&table)[4], int size) {
     return int(all >> 16 * size & 0xffff);
 }
 
-struct Vector {
+struct alignas(8) Vector { // read at once
     int32_t x, y;
 };
 
