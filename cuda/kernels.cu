@@ -30,15 +30,16 @@ struct Batch {
     const float *cosines;         // [2, 256]: cosines and sines of 1/256 turns
     uint32_t *refused;            // how many actions were none, ever
     Pace pace;
-    int num_envs, steps, wide; // wide: actions are int64
+    int num_envs, steps, action_bytes; // bytes of an action: 4 or 8
 };
 
 // The action of arena i at step t. What is no action is none: 0, and counted.
 HD int action_of(const Batch &b, size_t at, bool counts, Warp warp) {
-    const int64_t given = b.wide ? static_cast<const int64_t *>(b.actions)[at]
-                                 : static_cast<const int32_t *>(b.actions)[at];
-    if (given >= 0 && given < 12) return int(given);
-    if (counts && warp.lane == 0) atomicAdd(b.refused, 1u);
+    const auto *words = reinterpret_cast<const uint32_t *>(static_cast<const char *>(b.actions) +
+                                                           at * uint32_t(b.action_bytes));
+    const uint32_t given = words[0], upper = b.action_bytes == 8 ? words[1] : 0;
+    if (given < 12 && upper == 0) return int(given);  // unsigned: a negative one is too large
+    if (counts) atomicAdd(b.refused, warp.lane == 0); // by all lanes: no branch that parts them
     return 0;
 }
 
