@@ -107,7 +107,7 @@ HD Outcome tick(typename Lanes::Objects &objects, Core &core, const Tuning &tuni
     }
 
     if (core.wave_timer > 0) {
-        core.wave_timer--;
+        count_down(core.wave_bytes, WAVE_TIMER_BYTE);
     } else if (lanes.rocks_where([&](int i) { return get_rock(objects, i).size != 0; }) == 0) {
         announce(objects, core, tuning, lanes);
     }
