@@ -66,11 +66,18 @@ struct Tuning {
 };
 
 // table[size] of a table by the size of a rock, all of it 16 bits wide in one word: lanes differ in
-// their sizes, and neither branch nor wait for it.
+// their sizes, and neither branch nor wait for it. A lane without a rock may ask in vain.
 HD int by_size(const int (&table)[4], int size) {
     const uint64_t all = uint64_t(table[0]) | uint64_t(table[1]) << 16 | uint64_t(table[2]) << 32 |
                          uint64_t(table[3]) << 48;
-    return int(all >> 16 * size & 0xffff);
+    return int(all >> 16 * (size & 3) & 0xffff);
+}
+
+// How near something that reaches so far itself must be to touch a rock. Nothing touches an empty
+// slot: nothing is within 0.
+template <int OWN> HD int rock_reach(int size) {
+    constexpr int reach[4] = {0, ROCK_REACH[1] + OWN, ROCK_REACH[2] + OWN, ROCK_REACH[3] + OWN};
+    return by_size(reach, size);
 }
 
 struct alignas(8) Vector { // read at once

@@ -129,12 +129,13 @@ struct Warp { // the 32 threads of a warp, one lane each
     template <class F> HD uint32_t bullets_where(F f) const {
         return __ballot_sync(0xffffffffu, bool(f(lane - ROCK_SLOTS))) >> ROCK_SLOTS;
     }
-    // Four at a time, without a branch between them: they overlap. Most often there are no more.
+    // Three at a time, without a branch between them: they overlap. The gun's usual pace allows no
+    // more to fly at once.
     template <class F> HD void bullet_places(const Objects &o, uint32_t which, F f) const {
 #pragma unroll
-        for (int first = 0; first < BULLET_SLOTS; first += 4) {
+        for (int first = 0; first < BULLET_SLOTS; first += 3) {
             if (which >> first == 0) break;
-            for (int i = first; i < first + 4; i++) { // a constant, and so its bit and its lane
+            for (int i = first; i < first + 3 && i < BULLET_SLOTS; i++) { // constants
                 f(i, from(o.x, ROCK_SLOTS + i), from(o.y, ROCK_SLOTS + i));
             }
         }

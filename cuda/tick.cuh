@@ -31,14 +31,12 @@ HD int strike(typename Lanes::Objects &objects, const Core &core, const Tuning &
         lanes.bullets_where([&](int i) { return get_bullet(objects, i).life != 0; });
     if (flying == 0) return 0;
     typename Lanes::PerRock reach, touching; // touching: shots, as bits
-    lanes.rocks([&](int i) {
-        const int size = get_rock(objects, i).size; // nothing is within a reach of 0
-        reach[i] = size == 0 ? 0 : by_size(ROCK_REACH, size) + BULLET_REACH;
-    });
+    lanes.rocks_and_more(
+        [&](int i) { reach[i] = rock_reach<BULLET_REACH>(get_rock(objects, i).size); });
     lanes.bullet_places(objects, flying, [&](int shot, uint32_t x, uint32_t y) {
         lanes.rocks_and_more([&](int i) { // no branch: this is hot
             const Rock rock = get_rock(objects, i);
-            touching[i] |= int(touches(rock.x, rock.y, x, y, reach[i])) << shot;
+            touching[i] |= touches(rock.x, rock.y, x, y, reach[i]) ? 1 << shot : 0;
         });
     });
     if (lanes.rocks_where([&](int i) { return (touching[i] & flying) != 0; }) == 0) return 0;
@@ -99,8 +97,8 @@ HD Outcome tick(typename Lanes::Objects &objects, Core &core, const Tuning &tuni
         if (alive(core) && core.shield == 0) {
             const uint32_t touching = lanes.rocks_where([&](int i) {
                 const Rock rock = get_rock(objects, i);
-                return (rock.size != 0) & touches(rock.x, rock.y, core.ship_x, core.ship_y,
-                                                  by_size(ROCK_REACH, rock.size) + SHIP_REACH);
+                return touches(rock.x, rock.y, core.ship_x, core.ship_y,
+                               rock_reach<SHIP_REACH>(rock.size));
             });
             if (touching != 0) crash(core);
         }
