@@ -84,17 +84,17 @@ struct alignas(8) Vector { // read at once
     int32_t x, y;
 };
 
+// Bytes of a record are words in a register.
 struct Rock {
     uint32_t x, y;
     int32_t vx, vy;
-    uint8_t size, angle;
-    int8_t spin;
+    int size, angle, spin;
 };
 
 struct Bullet {
     uint32_t x, y;
     int32_t vx, vy;
-    uint8_t life;
+    int life;
 };
 
 // An empty slot is zero in every field, so that equal games have equal states.

@@ -52,7 +52,7 @@ HD LaneObject load(const Objects &o, Warp warp) {
             o.rock_vy[i],
             o.rock_size[i],
             rock ? o.rock_angle[i] : uint8_t(0),
-            rock ? o.rock_spin[i] : int8_t(0)};
+            rock ? o.rock_spin[i] : 0};
 }
 
 // What has not changed need not be written: `was` is what stands there. Bytes are not asked, since
@@ -63,8 +63,8 @@ HD void store(const LaneObject &now, const LaneObject &was, Objects &o, Warp war
     if (now.y != was.y) o.rock_y[i] = now.y;
     if (now.vx != was.vx) o.rock_vx[i] = now.vx;
     if (now.vy != was.vy) o.rock_vy[i] = now.vy;
-    o.rock_size[i] = now.size;
-    if (i < ROCK_SLOTS) o.rock_angle[i] = now.angle, o.rock_spin[i] = now.spin;
+    o.rock_size[i] = uint8_t(now.size);
+    if (i < ROCK_SLOTS) o.rock_angle[i] = now.angle, o.rock_spin[i] = int8_t(now.spin);
 }
 
 constexpr int CORE_CHUNKS = sizeof(Core) / 16;

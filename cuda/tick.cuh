@@ -75,12 +75,10 @@ HD Outcome tick(typename Lanes::Objects &objects, Core &core, const Tuning &tuni
     steer(core, tuning, action >> 2, action >> 1 & 1);
 
     coast(core);
-    lanes.rocks([&](int i) {
-        if (get_rock(objects, i).size != 0) put_rock(objects, i, drift(get_rock(objects, i)));
-    });
-    lanes.bullets([&](int i) {
-        if (get_bullet(objects, i).life != 0) put_bullet(objects, i, fly(get_bullet(objects, i)));
-    });
+    // Empty slots too: they are zero and stay so.
+    lanes.all(
+        objects, [](const Rock &rock) { return drift(rock); },
+        [](const Bullet &bullet) { return fly(bullet); });
 
     if (trigger(core, action & 1)) {
         const uint32_t room =
