@@ -57,7 +57,7 @@ struct Arena {
 static_assert(sizeof(Arena) == 640, "mirage_env/arena.py and this file describe the same record");
 
 constexpr int ARENA_WORDS = sizeof(Arena) / 4;
-constexpr uint8_t TERMINATED = 1, TRUNCATED = 2;
+constexpr int TERMINATED = 1, TRUNCATED = 2, BEGUN = 4;
 
 // The rules that may differ from arena to arena, in the order of TUNABLE in rules.py.
 struct Tuning {

@@ -23,7 +23,7 @@ struct Batch {
     const Tuning *tuning;         // [N]
     const void *actions;          // int32 or int64 [T, N]
     float *reward;                // [T, N]
-    bool *flags;                  // [T, 3, N]: terminated, truncated, begun
+    uint8_t *flags;               // [T, 3, N]: terminated, truncated, begun
     int4 *infos;                  // [T, N]: score, lives, wave, tick
     uint8_t *frames;              // [T, N, SIZE, SIZE, CHANNELS], or null
     float *vectors;               // [T, N, VECTOR], or null
@@ -131,13 +131,14 @@ template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
             if (part == 0) store(object, core, b.final_arenas[i], warp);
         });
         if (part == 0 && !MANY) store(object, before, home.objects, warp);
-        if (part == 0 && warp.lane == 0) {
-            if (!MANY) store(core, home.core);
-            bool *flags = b.flags + 3 * size_t(n) * t + i;
-            b.reward[at] = float(outcome.points);
-            flags[0] = outcome.terminated, flags[n] = outcome.truncated;
-            flags[2 * size_t(n)] = outcome.begun;
-            b.infos[at] = infos_of(core);
+        if (part == 0 && warp.lane < 3) { // a lane for each flag
+            const uint32_t mine = warp.lane * n + i;
+            b.flags[3 * size_t(n) * t + mine] = uint8_t(outcome.flags >> warp.lane & 1);
+            if (warp.lane == 0) {
+                if (!MANY) store(core, home.core);
+                b.reward[at] = float(outcome.points);
+                b.infos[at] = infos_of(core);
+            }
         }
         if (see == See::VECTORS) {
             write_vector(object, core, b.cosines, b.vectors + VECTOR * at, warp);

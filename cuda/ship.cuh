@@ -4,14 +4,14 @@
 
 HD bool alive(const Core &ship) { return ship.dying == 0 && ship.lives != 0; }
 
-HD bool clocks(Core &ship) { // returns whether the episode terminates
+HD int clocks(Core &ship) { // returns TERMINATED if the episode is over
     count_down(ship.ship_bytes, SHIELD_BYTE);
-    if (ship.dying == 0) return false;
+    if (ship.dying == 0) return 0;
     ship.dying--;
-    if (ship.dying > 0) return false;
-    if (ship.lives == 0) return true;
+    if (ship.dying > 0) return 0;
+    if (ship.lives == 0) return TERMINATED;
     ship.shield = SHIELD_TICKS;
-    return false;
+    return 0;
 }
 
 // turn: 0 none, 1 left, 2 right

@@ -3,8 +3,7 @@
 #include "wave.cuh"
 
 struct Outcome {
-    int points;
-    bool terminated, truncated, begun;
+    int points, flags; // TERMINATED | TRUNCATED | BEGUN
 };
 
 template <class Lanes>
@@ -71,7 +70,7 @@ template <class Lanes>
 HD Outcome tick(typename Lanes::Objects &objects, Core &core, const Tuning &tuning, int action,
                 Lanes lanes) {
     core.tick++;
-    const bool terminated = clocks(core);
+    const int flags = clocks(core);
     steer(core, tuning, action >> 2, action >> 1 & 1);
 
     coast(core);
@@ -108,7 +107,7 @@ HD Outcome tick(typename Lanes::Objects &objects, Core &core, const Tuning &tuni
         announce(objects, core, tuning, lanes);
     }
     core.score += uint32_t(points);
-    return {points, terminated, false, false};
+    return {points, flags};
 }
 
 struct Pace {       // how an environment steps its arenas
@@ -123,27 +122,26 @@ template <class Lanes, class AtEnd>
 HD Outcome step(typename Lanes::Objects &objects, Core &core, const Tuning &tuning,
                 const Pace &pace, int action, Lanes lanes, AtEnd at_end) {
     if (core.ended != 0) {
-        if (pace.autoreset == 2) {
-            return {0, (core.ended & TERMINATED) != 0, (core.ended & TRUNCATED) != 0, false};
-        }
+        if (pace.autoreset == 2) return {0, int(core.ended)};
         core.episode++;
         begin(objects, core, tuning, lanes);
-        return {0, false, false, true};
+        return {0, BEGUN};
     }
     Outcome outcome = {};
     int left = pace.frame_skip;
     do {
         const Outcome one = tick(objects, core, tuning, action, lanes);
         outcome.points += one.points;
-        outcome.terminated = one.terminated;
-    } while (--left > 0 && !outcome.terminated);
-    outcome.truncated = core.tick >= pace.max_ticks;
-    core.ended = uint8_t(outcome.terminated * TERMINATED + outcome.truncated * TRUNCATED);
-    if (core.ended != 0 && pace.autoreset == 1) {
+        outcome.flags = one.flags;
+    } while (--left > 0 && outcome.flags == 0);
+    if (core.tick >= pace.max_ticks) outcome.flags |= TRUNCATED;
+    if (outcome.flags == 0) return outcome;
+    core.ended = uint8_t(outcome.flags);
+    if (pace.autoreset == 1) {
         at_end();
         core.episode++;
         begin(objects, core, tuning, lanes);
-        outcome.begun = true;
+        outcome.flags |= BEGUN;
     }
     return outcome;
 }
