@@ -3,6 +3,7 @@
 #include "hash.cuh"
 #include "strips.h"
 #include "vectors.h"
+#include <cstddef>
 #include <cstring>
 
 constexpr int WARPS = 4; // in a block
@@ -43,28 +44,30 @@ HD int action_of(const Batch &b, size_t at, bool counts, Warp warp) {
     return 0;
 }
 
-// Rocks and bullets stand side by side in a record, so that lane i finds its object at place i.
-HD LaneObject load(const Objects &o, Warp warp) {
-    const int i = warp.lane, rock = i < ROCK_SLOTS;
+// Rocks and bullets stand side by side in a record, so that lane i finds its object at place i. A
+// bullet's lane reads what follows the angles and spins, without a question: it uses neither.
+HD LaneObject load(const Arena &arena, Warp warp) {
+    const int i = warp.lane;
+    const Objects &o = arena.objects;
+    const auto *bytes = reinterpret_cast<const uint8_t *>(&arena) + i;
     return {o.rock_x[i],
             o.rock_y[i],
             o.rock_vx[i],
             o.rock_vy[i],
-            o.rock_size[i],
-            rock ? o.rock_angle[i] : uint8_t(0),
-            rock ? o.rock_spin[i] : 0};
+            bytes[offsetof(Objects, rock_size)],
+            bytes[offsetof(Objects, rock_angle)],
+            int8_t(bytes[offsetof(Objects, rock_spin)])};
 }
 
-// What has not changed need not be written: `was` is what stands there. Bytes are not asked, since
-// they stand between others that change at each step.
+// What has not changed need not be written: `was` is what stands there. Places change where
+// something is, and an empty slot is zero. Bytes are not asked: those beside them change.
 HD void store(const LaneObject &now, const LaneObject &was, Objects &o, Warp warp) {
     const int i = warp.lane;
-    if (now.x != was.x) o.rock_x[i] = now.x;
-    if (now.y != was.y) o.rock_y[i] = now.y;
+    if ((now.size | was.size) != 0) o.rock_x[i] = now.x, o.rock_y[i] = now.y;
     if (now.vx != was.vx) o.rock_vx[i] = now.vx;
     if (now.vy != was.vy) o.rock_vy[i] = now.vy;
     o.rock_size[i] = uint8_t(now.size);
-    if (i < ROCK_SLOTS) o.rock_angle[i] = now.angle, o.rock_spin[i] = int8_t(now.spin);
+    if (i < ROCK_SLOTS) { o.rock_angle[i] = uint8_t(now.angle), o.rock_spin[i] = int8_t(now.spin); }
 }
 
 constexpr int CORE_CHUNKS = sizeof(Core) / 16;
@@ -96,7 +99,7 @@ HD void store(const Core &now, Core &to) {
 }
 
 HD void store(const LaneObject &object, const Core &core, Arena &to, Warp warp) {
-    const LaneObject other = {~object.x, ~object.y, ~object.vx, ~object.vy};
+    const LaneObject other = {0, 0, ~object.vx, ~object.vy, 1};
     store(object, other, to.objects, warp);
     if (warp.lane == 0) store(core, to.core);
 }
@@ -118,7 +121,7 @@ template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
     if (i >= n) return;
 
     Arena &home = b.arenas[i];
-    const LaneObject before = load(home.objects, warp);
+    const LaneObject before = load(home, warp);
     LaneObject object = before;
     Core core = load(home.core); // the same in every lane
     const Tuning tuning = load(b.tuning[i]);
@@ -151,9 +154,11 @@ template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
     if (part == 0 && MANY) store(object, core, home, warp);
 }
 
-// Eight blocks on a multiprocessor leave a thread 64 registers. More blocks were slower: what is
-// then spilled costs more than what is gained by having more warps to choose from.
-#define KERNEL extern "C" __global__ void __launch_bounds__(32 * WARPS, 8)
+// Nine blocks on a multiprocessor leave a thread 56 registers: more blocks were slower. The rules
+// alone take no more than 56 when 64 are offered, and then fewer instructions.
+#define KERNEL_OF(blocks) extern "C" __global__ void __launch_bounds__(32 * WARPS, blocks)
+#define KERNEL KERNEL_OF(9)
+#define RULES_ALONE KERNEL_OF(8)
 
 KERNEL step_drawing(Batch b) { run<1, false, See::PICTURES>(b); }
 KERNEL step_drawing_shared(Batch b) { run<WARPS, false, See::PICTURES>(b); }
@@ -161,8 +166,8 @@ KERNEL steps_drawing(Batch b) { run<1, true, See::PICTURES>(b); }
 KERNEL steps_drawing_shared(Batch b) { run<WARPS, true, See::PICTURES>(b); }
 KERNEL step_vectors(Batch b) { run<1, false, See::VECTORS>(b); }
 KERNEL steps_vectors(Batch b) { run<1, true, See::VECTORS>(b); }
-KERNEL step_unseen(Batch b) { run<1, false, See::NOTHING>(b); }
-KERNEL steps_unseen(Batch b) { run<1, true, See::NOTHING>(b); }
+RULES_ALONE step_unseen(Batch b) { run<1, false, See::NOTHING>(b); }
+RULES_ALONE steps_unseen(Batch b) { run<1, true, See::NOTHING>(b); }
 
 // Shows the arenas as they are, without a step: those of `which` [N] (of all without it). In
 // pictures or in vectors, [N, ...]; what is shown of the others is left as it was.
@@ -187,7 +192,7 @@ KERNEL show_arenas(Shown s) {
     uint32_t bits = __ballot_sync(0xffffffffu, wanted);
     for (; bits != 0; bits &= bits - 1) {
         const size_t i = size_t(first + lowest(bits));
-        const LaneObject object = load(s.arenas[i].objects, warp);
+        const LaneObject object = load(s.arenas[i], warp);
         const Core core = load(s.arenas[i].core);
         if (s.vectors != nullptr) {
             write_vector(object, core, s.cosines, s.vectors + VECTOR * i, warp);
@@ -222,7 +227,7 @@ KERNEL draw_arenas(Pictures p) {
     const View view = view_of(p.size);
     const size_t i = p.indices != nullptr ? size_t(p.indices[blockIdx.x]) : blockIdx.x;
     if (threadIdx.x < 32) {
-        const LaneObject object = load(p.arenas[i].objects, warp);
+        const LaneObject object = load(p.arenas[i], warp);
         const int n = sprites(object, load(p.arenas[i].core), p.tuning[i], view, list, warp);
         if (warp.lane == 0) count_of_sprites = n;
     }
