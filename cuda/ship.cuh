@@ -15,7 +15,7 @@ HD int clocks(Core &ship) { // returns TERMINATED if the episode is over
 }
 
 // turn: 0 none, 1 left, 2 right
-HD void steer(Core &ship, const Tuning &tuning, int turn, bool thrust) {
+HD void steer(Core &ship, const Tuning &tuning, int turn, int thrust) {
     if (!alive(ship)) {
         ship.thrusting = 0;
         return;
