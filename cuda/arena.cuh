@@ -17,18 +17,38 @@ struct Objects {
 struct Core { // what there is one of: the ship, the wave, the counters
     uint32_t ship_x, ship_y;
     int32_t ship_vx, ship_vy;
-    BYTE(ship_heading); // 1/64 turn; 0 points right, 16 up
-    BYTE(cooldown);     // ticks until the gun can fire
-    BYTE(shield);       // ticks for which the ship cannot be hit
-    BYTE(dying);        // ticks of explosion left
-    BYTE(thrusting);    // 1 when the flame shows
-    BYTE(lives);
-    BYTE(wave_timer); // ticks until the announced wave is solid
-    BYTE(ended);      // TERMINATED | TRUNCATED
-    uint32_t wave;    // from 1
+    union {
+        struct {
+            BYTE(ship_heading); // 1/64 turn; 0 points right, 16 up
+            BYTE(cooldown);     // ticks until the gun can fire
+            BYTE(shield);       // ticks for which the ship cannot be hit
+            BYTE(dying);        // ticks of explosion left
+        };
+        uint32_t ship_bytes;
+    };
+    union {
+        struct {
+            BYTE(thrusting); // 1 when the flame shows
+            BYTE(lives);
+            BYTE(wave_timer); // ticks until the announced wave is solid
+            BYTE(ended);      // TERMINATED | TRUNCATED
+        };
+        uint32_t wave_bytes;
+    };
+    uint32_t wave; // from 1
     uint32_t score, tick, episode;
     uint64_t seed;
 };
+
+constexpr int COOLDOWN_BYTE = 1, SHIELD_BYTE = 2;  // of ship_bytes
+constexpr int LIVES_BYTE = 1, WAVE_TIMER_BYTE = 2; // of wave_bytes
+
+// Counts one of four bytes down to 0. It is asked first and so borrows nothing of the others: on a
+// GPU this is a test and a sum, where a field of 8 bits is taken out and put back.
+HD void count_down(uint32_t &bytes, int byte) {
+    const uint32_t one = 1u << 8 * byte;
+    if ((bytes & 255 * one) != 0) bytes -= one;
+}
 
 struct Arena {
     Objects objects;
@@ -37,7 +57,7 @@ struct Arena {
 static_assert(sizeof(Arena) == 640, "mirage_env/arena.py and this file describe the same record");
 
 constexpr int ARENA_WORDS = sizeof(Arena) / 4;
-constexpr uint8_t TERMINATED = 1, TRUNCATED = 2;
+constexpr int TERMINATED = 1, TRUNCATED = 2, BEGUN = 4;
 
 // The rules that may differ from arena to arena, in the order of TUNABLE in rules.py.
 struct Tuning {
@@ -46,28 +66,35 @@ struct Tuning {
 };
 
 // table[size] of a table by the size of a rock, all of it 16 bits wide in one word: lanes differ in
-// their sizes, and neither branch nor wait for it.
+// their sizes, and neither branch nor wait for it. A lane without a rock may ask in vain.
 HD int by_size(const int (&table)[4], int size) {
     const uint64_t all = uint64_t(table[0]) | uint64_t(table[1]) << 16 | uint64_t(table[2]) << 32 |
                          uint64_t(table[3]) << 48;
-    return int(all >> 16 * size & 0xffff);
+    return int(all >> 16 * (size & 3) & 0xffff);
 }
 
-struct Vector {
+// How near something that reaches so far itself must be to touch a rock. Nothing touches an empty
+// slot: nothing is within 0.
+template <int OWN> HD int rock_reach(int size) {
+    constexpr int reach[4] = {0, ROCK_REACH[1] + OWN, ROCK_REACH[2] + OWN, ROCK_REACH[3] + OWN};
+    return by_size(reach, size);
+}
+
+struct alignas(8) Vector { // read at once
     int32_t x, y;
 };
 
+// Bytes of a record are words in a register.
 struct Rock {
     uint32_t x, y;
     int32_t vx, vy;
-    uint8_t size, angle;
-    int8_t spin;
+    int size, angle, spin;
 };
 
 struct Bullet {
     uint32_t x, y;
     int32_t vx, vy;
-    uint8_t life;
+    int life;
 };
 
 // An empty slot is zero in every field, so that equal games have equal states.

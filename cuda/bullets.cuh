@@ -10,7 +10,7 @@ HD Bullet shoot(const Core &ship) {
 }
 
 HD Bullet fly(Bullet bullet) {
-    bullet.life--;
+    bullet.life -= bullet.life != 0; // an empty slot stays so
     bullet.x += uint32_t(bullet.vx), bullet.y += uint32_t(bullet.vy);
     return bullet.life == 0 ? no_bullet() : bullet;
 }

@@ -3,6 +3,7 @@
 #include "hash.cuh"
 #include "strips.h"
 #include "vectors.h"
+#include <cstddef>
 #include <cstring>
 
 constexpr int WARPS = 4; // in a block
@@ -14,53 +15,59 @@ HD uint32_t warp_of_block(Warp warp) {
     return __ballot_sync(0xffffffffu, threadIdx.x / 32 >> warp.lane & 1);
 }
 
+// The arena of a warp of this block, where each arena has a warp of its own.
+HD uint32_t arena_of(uint32_t warp_of_block) { return blockIdx.x * WARPS + warp_of_block; }
+
 // A batch of arenas and what their next steps are to write; T steps of N arenas.
 struct Batch {
     Arena *arenas, *final_arenas; // [N]
     const Tuning *tuning;         // [N]
     const void *actions;          // int32 or int64 [T, N]
     float *reward;                // [T, N]
-    bool *flags;                  // [T, 3, N]: terminated, truncated, begun
+    uint8_t *flags;               // [T, 3, N]: terminated, truncated, begun
     int4 *infos;                  // [T, N]: score, lives, wave, tick
     uint8_t *frames;              // [T, N, SIZE, SIZE, CHANNELS], or null
     float *vectors;               // [T, N, VECTOR], or null
     const float *cosines;         // [2, 256]: cosines and sines of 1/256 turns
     uint32_t *refused;            // how many actions were none, ever
     Pace pace;
-    int num_envs, steps, wide; // wide: actions are int64
+    int num_envs, steps, action_bytes; // bytes of an action: 4 or 8
 };
 
 // The action of arena i at step t. What is no action is none: 0, and counted.
 HD int action_of(const Batch &b, size_t at, bool counts, Warp warp) {
-    const int64_t given = b.wide ? static_cast<const int64_t *>(b.actions)[at]
-                                 : static_cast<const int32_t *>(b.actions)[at];
-    if (given >= 0 && given < 12) return int(given);
-    if (counts && warp.lane == 0) atomicAdd(b.refused, 1u);
+    const auto *words = reinterpret_cast<const uint32_t *>(static_cast<const char *>(b.actions) +
+                                                           at * uint32_t(b.action_bytes));
+    const uint32_t given = words[0], upper = b.action_bytes == 8 ? words[1] : 0;
+    if (given < 12 && upper == 0) return int(given);  // unsigned: a negative one is too large
+    if (counts) atomicAdd(b.refused, warp.lane == 0); // by all lanes: no branch that parts them
     return 0;
 }
 
-// Rocks and bullets stand side by side in a record, so that lane i finds its object at place i.
-HD LaneObject load(const Objects &o, Warp warp) {
-    const int i = warp.lane, rock = i < ROCK_SLOTS;
+// Rocks and bullets stand side by side in a record, so that lane i finds its object at place i. A
+// bullet's lane reads what follows the angles and spins, without a question: it uses neither.
+HD LaneObject load(const Arena &arena, Warp warp) {
+    const int i = warp.lane;
+    const Objects &o = arena.objects;
+    const auto *bytes = reinterpret_cast<const uint8_t *>(&arena) + i;
     return {o.rock_x[i],
             o.rock_y[i],
             o.rock_vx[i],
             o.rock_vy[i],
-            o.rock_size[i],
-            rock ? o.rock_angle[i] : uint8_t(0),
-            rock ? o.rock_spin[i] : int8_t(0)};
+            bytes[offsetof(Objects, rock_size)],
+            bytes[offsetof(Objects, rock_angle)],
+            int8_t(bytes[offsetof(Objects, rock_spin)])};
 }
 
-// What has not changed need not be written: `was` is what stands there. Bytes are not asked, since
-// they stand between others that change at each step.
+// What has not changed need not be written: `was` is what stands there. Places change where
+// something is, and an empty slot is zero. Bytes are not asked: those beside them change.
 HD void store(const LaneObject &now, const LaneObject &was, Objects &o, Warp warp) {
     const int i = warp.lane;
-    if (now.x != was.x) o.rock_x[i] = now.x;
-    if (now.y != was.y) o.rock_y[i] = now.y;
+    if ((now.size | was.size) != 0) o.rock_x[i] = now.x, o.rock_y[i] = now.y;
     if (now.vx != was.vx) o.rock_vx[i] = now.vx;
     if (now.vy != was.vy) o.rock_vy[i] = now.vy;
-    o.rock_size[i] = now.size;
-    if (i < ROCK_SLOTS) o.rock_angle[i] = now.angle, o.rock_spin[i] = now.spin;
+    o.rock_size[i] = uint8_t(now.size);
+    if (i < ROCK_SLOTS) { o.rock_angle[i] = uint8_t(now.angle), o.rock_spin[i] = int8_t(now.spin); }
 }
 
 constexpr int CORE_CHUNKS = sizeof(Core) / 16;
@@ -92,7 +99,7 @@ HD void store(const Core &now, Core &to) {
 }
 
 HD void store(const LaneObject &object, const Core &core, Arena &to, Warp warp) {
-    const LaneObject other = {~object.x, ~object.y, ~object.vx, ~object.vy};
+    const LaneObject other = {0, 0, ~object.vx, ~object.vy, 1};
     store(object, other, to.objects, warp);
     if (warp.lane == 0) store(core, to.core);
 }
@@ -109,12 +116,12 @@ template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
     __shared__ Scratch scratches[see == See::PICTURES ? WARPS : 1];
     const Warp warp = {int(threadIdx.x) & 31};
     const uint32_t n = uint32_t(b.num_envs), w = warp_of_block(warp); // unsigned: short addresses
-    const uint32_t i = PARTS == 1 ? blockIdx.x * WARPS + w : blockIdx.x;
+    const uint32_t i = PARTS == 1 ? arena_of(w) : blockIdx.x;
     const int part = PARTS == 1 ? 0 : int(w);
     if (i >= n) return;
 
     Arena &home = b.arenas[i];
-    const LaneObject before = load(home.objects, warp);
+    const LaneObject before = load(home, warp);
     LaneObject object = before;
     Core core = load(home.core); // the same in every lane
     const Tuning tuning = load(b.tuning[i]);
@@ -127,13 +134,14 @@ template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
             if (part == 0) store(object, core, b.final_arenas[i], warp);
         });
         if (part == 0 && !MANY) store(object, before, home.objects, warp);
-        if (part == 0 && warp.lane == 0) {
-            if (!MANY) store(core, home.core);
-            bool *flags = b.flags + 3 * size_t(n) * t + i;
-            b.reward[at] = float(outcome.points);
-            flags[0] = outcome.terminated, flags[n] = outcome.truncated;
-            flags[2 * size_t(n)] = outcome.begun;
-            b.infos[at] = infos_of(core);
+        if (part == 0 && warp.lane < 3) { // a lane for each flag
+            const uint32_t mine = warp.lane * n + i;
+            b.flags[3 * size_t(n) * t + mine] = uint8_t(outcome.flags >> warp.lane & 1);
+            if (warp.lane == 0) {
+                if (!MANY) store(core, home.core);
+                b.reward[at] = float(outcome.points);
+                b.infos[at] = infos_of(core);
+            }
         }
         if (see == See::VECTORS) {
             write_vector(object, core, b.cosines, b.vectors + VECTOR * at, warp);
@@ -146,9 +154,11 @@ template <int PARTS, bool MANY, See see> HD void run(const Batch &b) {
     if (part == 0 && MANY) store(object, core, home, warp);
 }
 
-// Eight blocks on a multiprocessor leave a thread 64 registers. More blocks were slower: what is
-// then spilled costs more than what is gained by having more warps to choose from.
-#define KERNEL extern "C" __global__ void __launch_bounds__(32 * WARPS, 8)
+// Nine blocks on a multiprocessor leave a thread 56 registers: more blocks were slower. The rules
+// alone take no more than 56 when 64 are offered, and then fewer instructions.
+#define KERNEL_OF(blocks) extern "C" __global__ void __launch_bounds__(32 * WARPS, blocks)
+#define KERNEL KERNEL_OF(9)
+#define RULES_ALONE KERNEL_OF(8)
 
 KERNEL step_drawing(Batch b) { run<1, false, See::PICTURES>(b); }
 KERNEL step_drawing_shared(Batch b) { run<WARPS, false, See::PICTURES>(b); }
@@ -156,8 +166,8 @@ KERNEL steps_drawing(Batch b) { run<1, true, See::PICTURES>(b); }
 KERNEL steps_drawing_shared(Batch b) { run<WARPS, true, See::PICTURES>(b); }
 KERNEL step_vectors(Batch b) { run<1, false, See::VECTORS>(b); }
 KERNEL steps_vectors(Batch b) { run<1, true, See::VECTORS>(b); }
-KERNEL step_unseen(Batch b) { run<1, false, See::NOTHING>(b); }
-KERNEL steps_unseen(Batch b) { run<1, true, See::NOTHING>(b); }
+RULES_ALONE step_unseen(Batch b) { run<1, false, See::NOTHING>(b); }
+RULES_ALONE steps_unseen(Batch b) { run<1, true, See::NOTHING>(b); }
 
 // Shows the arenas as they are, without a step: those of `which` [N] (of all without it). In
 // pictures or in vectors, [N, ...]; what is shown of the others is left as it was.
@@ -182,7 +192,7 @@ KERNEL show_arenas(Shown s) {
     uint32_t bits = __ballot_sync(0xffffffffu, wanted);
     for (; bits != 0; bits &= bits - 1) {
         const size_t i = size_t(first + lowest(bits));
-        const LaneObject object = load(s.arenas[i].objects, warp);
+        const LaneObject object = load(s.arenas[i], warp);
         const Core core = load(s.arenas[i].core);
         if (s.vectors != nullptr) {
             write_vector(object, core, s.cosines, s.vectors + VECTOR * i, warp);
@@ -217,7 +227,7 @@ KERNEL draw_arenas(Pictures p) {
     const View view = view_of(p.size);
     const size_t i = p.indices != nullptr ? size_t(p.indices[blockIdx.x]) : blockIdx.x;
     if (threadIdx.x < 32) {
-        const LaneObject object = load(p.arenas[i].objects, warp);
+        const LaneObject object = load(p.arenas[i], warp);
         const int n = sprites(object, load(p.arenas[i].core), p.tuning[i], view, list, warp);
         if (warp.lane == 0) count_of_sprites = n;
     }
@@ -257,7 +267,7 @@ struct Beginning {
 
 KERNEL reset_arenas(Beginning b) {
     const Warp warp = {int(threadIdx.x) & 31};
-    const int i = int(blockIdx.x * WARPS + warp_of_block(warp));
+    const int i = int(arena_of(warp_of_block(warp)));
     if (i >= b.num_envs || (b.mask != nullptr && !b.mask[i])) return;
     LaneObject object = {};
     Core core = load(b.arenas[i].core);
@@ -276,7 +286,7 @@ KERNEL inform(const Arena *arenas, int4 *infos, int num_envs) {
 // A hash of each arena's state.
 KERNEL hash_arenas(const Arena *arenas, uint64_t *hashes, int num_envs) {
     const Warp warp = {int(threadIdx.x) & 31};
-    const int i = int(blockIdx.x * WARPS + warp_of_block(warp));
+    const int i = int(arena_of(warp_of_block(warp)));
     if (i >= num_envs) return;
     const uint32_t *words = reinterpret_cast<const uint32_t *>(&arenas[i]);
     uint64_t sum = 0;

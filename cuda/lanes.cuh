@@ -15,6 +15,7 @@
 //   bullet_places(objects, which, f)  f(i, x, y) with the place of bullet i, the same for all
 //                       lanes, for every i of the set `which`, and in vain for some others
 //   PerRock             a number for each slot of a rock, 0 at first; there [i] is that of rock i
+//   all(objects, f, g)  makes the rock of each slot f(rock), and the bullet of each slot g(bullet)
 //   objects(which, rock, bullet, f)  f(i, rock(i)) or f(i, bullet(i - ROCK_SLOTS)) for every i of
 //                       the set `which` of rocks' slots and, above them, bullets' slots
 // After each() what it wrote can be read by all.
@@ -27,7 +28,8 @@ HD Rock get_rock(const Objects &o, int i) {
 HD void put_rock(Objects &o, int i, const Rock &rock) {
     o.rock_x[i] = rock.x, o.rock_y[i] = rock.y;
     o.rock_vx[i] = rock.vx, o.rock_vy[i] = rock.vy;
-    o.rock_size[i] = rock.size, o.rock_angle[i] = rock.angle, o.rock_spin[i] = rock.spin;
+    o.rock_size[i] = uint8_t(rock.size), o.rock_angle[i] = uint8_t(rock.angle);
+    o.rock_spin[i] = int8_t(rock.spin);
 }
 
 HD Bullet get_bullet(const Objects &o, int i) {
@@ -37,7 +39,7 @@ HD Bullet get_bullet(const Objects &o, int i) {
 HD void put_bullet(Objects &o, int i, const Bullet &bullet) {
     o.bullet_x[i] = bullet.x, o.bullet_y[i] = bullet.y;
     o.bullet_vx[i] = bullet.vx, o.bullet_vy[i] = bullet.vy;
-    o.bullet_life[i] = bullet.life;
+    o.bullet_life[i] = uint8_t(bullet.life);
 }
 
 struct Serial { // one thread is all the lanes; the objects are those of the record
@@ -60,6 +62,10 @@ struct Serial { // one thread is all the lanes; the objects are those of the rec
     template <class F> HD void bullets(F f) const { each(BULLET_SLOTS, f); }
     template <class F> HD uint32_t rocks_where(F f) const { return where(ROCK_SLOTS, f); }
     template <class F> HD uint32_t bullets_where(F f) const { return where(BULLET_SLOTS, f); }
+    template <class F, class G> HD void all(Objects &o, F f, G g) const {
+        rocks([&](int i) { put_rock(o, i, f(get_rock(o, i))); });
+        bullets([&](int i) { put_bullet(o, i, g(get_bullet(o, i))); });
+    }
     template <class F> HD void bullet_places(const Objects &o, uint32_t which, F f) const {
         for (; which != 0; which &= which - 1) {
             const int i = lowest(which);
@@ -83,9 +89,9 @@ struct Serial { // one thread is all the lanes; the objects are those of the rec
 struct LaneObject { // the rock of a lane below ROCK_SLOTS, the bullet of one above: in registers
     uint32_t x, y;
     int32_t vx, vy;
-    uint8_t size; // of a rock; the life of a bullet
-    uint8_t angle;
-    int8_t spin;
+    int size;      // of a rock; the life of a bullet
+    uint8_t angle; // which wraps
+    int spin;
 };
 static_assert(ROCK_SLOTS + BULLET_SLOTS == 32, "a lane for each object");
 
@@ -93,7 +99,7 @@ HD Rock get_rock(const LaneObject &o, int) {
     return {o.x, o.y, o.vx, o.vy, o.size, o.angle, o.spin};
 }
 HD void put_rock(LaneObject &o, int, const Rock &rock) {
-    o = {rock.x, rock.y, rock.vx, rock.vy, rock.size, rock.angle, rock.spin};
+    o = {rock.x, rock.y, rock.vx, rock.vy, rock.size, uint8_t(rock.angle), rock.spin};
 }
 HD Bullet get_bullet(const LaneObject &o, int) { return {o.x, o.y, o.vx, o.vy, o.size}; }
 HD void put_bullet(LaneObject &o, int, const Bullet &bullet) {
@@ -129,12 +135,26 @@ struct Warp { // the 32 threads of a warp, one lane each
     template <class F> HD uint32_t bullets_where(F f) const {
         return __ballot_sync(0xffffffffu, bool(f(lane - ROCK_SLOTS))) >> ROCK_SLOTS;
     }
-    // Four at a time, without a branch between them: they overlap. Most often there are no more.
+    // Each lane works out both, and so what they have in common only once.
+    template <class F, class G> HD void all(Objects &o, F f, G g) const {
+        const Rock rock = f(get_rock(o, lane));
+        const Bullet bullet = g(get_bullet(o, lane));
+        const bool is_rock = lane < ROCK_SLOTS;
+        o = {is_rock ? rock.x : bullet.x,
+             is_rock ? rock.y : bullet.y,
+             is_rock ? rock.vx : bullet.vx,
+             is_rock ? rock.vy : bullet.vy,
+             is_rock ? rock.size : bullet.life,
+             uint8_t(rock.angle), // a bullet's are of no use
+             rock.spin};
+    }
+    // Three at a time, without a branch between them: they overlap. The gun's usual pace allows no
+    // more to fly at once.
     template <class F> HD void bullet_places(const Objects &o, uint32_t which, F f) const {
 #pragma unroll
-        for (int first = 0; first < BULLET_SLOTS; first += 4) {
+        for (int first = 0; first < BULLET_SLOTS; first += 3) {
             if (which >> first == 0) break;
-            for (int i = first; i < first + 4; i++) { // a constant, and so its bit and its lane
+            for (int i = first; i < first + 3 && i < BULLET_SLOTS; i++) { // constants
                 f(i, from(o.x, ROCK_SLOTS + i), from(o.y, ROCK_SLOTS + i));
             }
         }
@@ -144,17 +164,12 @@ struct Warp { // the 32 threads of a warp, one lane each
         if (which >> lane & 1) f(lane, lane < ROCK_SLOTS ? rock(lane) : bullet(lane - ROCK_SLOTS));
     }
     HD Rock rock(const Objects &o, int i) const {
-        return {from(o.x, i),
-                from(o.y, i),
-                from(o.vx, i),
-                from(o.vy, i),
-                uint8_t(from(o.size, i)),
-                uint8_t(from(o.angle, i)),
-                int8_t(from(o.spin, i))};
+        return {from(o.x, i),    from(o.y, i),          from(o.vx, i),  from(o.vy, i),
+                from(o.size, i), from(int(o.angle), i), from(o.spin, i)};
     }
     HD Bullet bullet(const Objects &o, int i) const {
         i += ROCK_SLOTS;
-        return {from(o.x, i), from(o.y, i), from(o.vx, i), from(o.vy, i), uint8_t(from(o.size, i))};
+        return {from(o.x, i), from(o.y, i), from(o.vx, i), from(o.vy, i), from(o.size, i)};
     }
     HD void set_rock(Objects &o, int i, const Rock &rock) const {
         if (lane == i) put_rock(o, i, rock);
@@ -167,7 +182,5 @@ struct Warp { // the 32 threads of a warp, one lane each
     template <class T> HD T from(T value, int i) const {
         return T(__shfl_sync(0xffffffffu, value, i));
     }
-    HD int from(uint8_t value, int i) const { return __shfl_sync(0xffffffffu, int(value), i); }
-    HD int from(int8_t value, int i) const { return __shfl_sync(0xffffffffu, int(value), i); }
 };
 #endif

@@ -67,9 +67,9 @@ class Native {
                     ::step(arena.objects, arena.core, tuning(i), pace_, action[i], Serial{},
                            [&] { final_arena(i) = arena; });
                 reward_.data()[i] = outcome.points;
-                terminated_.data()[i] = outcome.terminated;
-                truncated_.data()[i] = outcome.truncated;
-                begun_.data()[i] = outcome.begun;
+                terminated_.data()[i] = (outcome.flags & TERMINATED) != 0;
+                truncated_.data()[i] = (outcome.flags & TRUNCATED) != 0;
+                begun_.data()[i] = (outcome.flags & BEGUN) != 0;
                 if (image != nullptr) painter.draw(arena, tuning(i), image + format.bytes() * i);
             }
         });

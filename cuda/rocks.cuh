@@ -23,6 +23,6 @@ HD Rock fragment(Rock rock, const Vector &kick, int side) { // side: +1 or -1
     rock.size--;
     rock.x += uint32_t(side * kick.x) << KICK_LEAD, rock.y += uint32_t(side * kick.y) << KICK_LEAD;
     rock.vx += side * kick.x, rock.vy += side * kick.y;
-    rock.spin = int8_t(side * by_size(ROCK_SPIN, rock.size));
+    rock.spin = side * by_size(ROCK_SPIN, rock.size);
     return rock;
 }

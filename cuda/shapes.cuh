@@ -70,7 +70,8 @@ HD void paint_in(Look &look, const int *colour) {
 HD Look dart_look(Kind kind, const Core &ship, int extent, const int *colour) {
     const int angle = 4 * ship.ship_heading;
     Look look = {kind, {}, 256, ship.ship_x, ship.ship_y, extent, 1.0f};
-    look.a = float(COSINES[angle]) / 16384.0f, look.b = float(-SINES[angle]) / 16384.0f;
+    const Vector way = DIRECTIONS.of[angle];
+    look.a = float(way.x) / 16384.0f, look.b = float(way.y) / 16384.0f;
     paint_in(look, colour);
     return look;
 }

@@ -4,23 +4,23 @@
 
 HD bool alive(const Core &ship) { return ship.dying == 0 && ship.lives != 0; }
 
-HD bool clocks(Core &ship) { // returns whether the episode terminates
-    if (ship.shield > 0) ship.shield--;
-    if (ship.dying == 0) return false;
+HD int clocks(Core &ship) { // returns TERMINATED if the episode is over
+    count_down(ship.ship_bytes, SHIELD_BYTE);
+    if (ship.dying == 0) return 0;
     ship.dying--;
-    if (ship.dying > 0) return false;
-    if (ship.lives == 0) return true;
+    if (ship.dying > 0) return 0;
+    if (ship.lives == 0) return TERMINATED;
     ship.shield = SHIELD_TICKS;
-    return false;
+    return 0;
 }
 
 // turn: 0 none, 1 left, 2 right
-HD void steer(Core &ship, const Tuning &tuning, int turn, bool thrust) {
+HD void steer(Core &ship, const Tuning &tuning, int turn, int thrust) {
     if (!alive(ship)) {
         ship.thrusting = 0;
         return;
     }
-    const int left = (turn == 1) - (turn == 2);
+    const int left = (turn & 1) - (turn >> 1);
     ship.ship_heading = uint8_t((ship.ship_heading + TURN * left) & (HEADINGS - 1));
     ship.thrusting = thrust;
     if (thrust) {
@@ -39,12 +39,12 @@ HD void coast(Core &ship) {
 }
 
 HD bool trigger(Core &ship, bool fire) { // returns whether the gun goes off
-    if (ship.cooldown > 0) ship.cooldown--;
+    count_down(ship.ship_bytes, COOLDOWN_BYTE);
     return alive(ship) && fire && ship.cooldown == 0;
 }
 
 HD void crash(Core &ship) {
-    ship.lives--;
+    count_down(ship.wave_bytes, LIVES_BYTE);
     ship.dying = DEATH_TICKS;
     ship.ship_vx = ship.ship_vy = 0;
     ship.ship_heading = HEADING_UP;

@@ -20,8 +20,9 @@ HD Look rock_sprite(const Rock &rock, const Core &core) {
         look.size = look.size * (float(grown) / float(WAVE_TICKS + GHOST_START));
     }
     const float inverse = 1.0f / look.size;
-    look.a = float(COSINES[rock.angle]) / 16384.0f * inverse;
-    look.b = float(-SINES[rock.angle]) / 16384.0f * inverse;
+    const Vector way = DIRECTIONS.of[rock.angle];
+    look.a = float(way.x) / 16384.0f * inverse;
+    look.b = float(way.y) / 16384.0f * inverse;
     paint_in(look, ROCK_COLOURS[core.wave < 6 ? core.wave - 1 : 5]);
     return look;
 }

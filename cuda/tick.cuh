@@ -3,8 +3,7 @@
 #include "wave.cuh"
 
 struct Outcome {
-    int points;
-    bool terminated, truncated, begun;
+    int points, flags; // TERMINATED | TRUNCATED | BEGUN
 };
 
 template <class Lanes>
@@ -31,14 +30,12 @@ HD int strike(typename Lanes::Objects &objects, const Core &core, const Tuning &
         lanes.bullets_where([&](int i) { return get_bullet(objects, i).life != 0; });
     if (flying == 0) return 0;
     typename Lanes::PerRock reach, touching; // touching: shots, as bits
-    lanes.rocks([&](int i) {
-        const int size = get_rock(objects, i).size; // nothing is within a reach of 0
-        reach[i] = size == 0 ? 0 : by_size(ROCK_REACH, size) + BULLET_REACH;
-    });
+    lanes.rocks_and_more(
+        [&](int i) { reach[i] = rock_reach<BULLET_REACH>(get_rock(objects, i).size); });
     lanes.bullet_places(objects, flying, [&](int shot, uint32_t x, uint32_t y) {
         lanes.rocks_and_more([&](int i) { // no branch: this is hot
             const Rock rock = get_rock(objects, i);
-            touching[i] |= int(touches(rock.x, rock.y, x, y, reach[i])) << shot;
+            touching[i] |= touches(rock.x, rock.y, x, y, reach[i]) ? 1 << shot : 0;
         });
     });
     if (lanes.rocks_where([&](int i) { return (touching[i] & flying) != 0; }) == 0) return 0;
@@ -73,16 +70,14 @@ template <class Lanes>
 HD Outcome tick(typename Lanes::Objects &objects, Core &core, const Tuning &tuning, int action,
                 Lanes lanes) {
     core.tick++;
-    const bool terminated = clocks(core);
+    const int flags = clocks(core);
     steer(core, tuning, action >> 2, action >> 1 & 1);
 
     coast(core);
-    lanes.rocks([&](int i) {
-        if (get_rock(objects, i).size != 0) put_rock(objects, i, drift(get_rock(objects, i)));
-    });
-    lanes.bullets([&](int i) {
-        if (get_bullet(objects, i).life != 0) put_bullet(objects, i, fly(get_bullet(objects, i)));
-    });
+    // Empty slots too: they are zero and stay so.
+    lanes.all(
+        objects, [](const Rock &rock) { return drift(rock); },
+        [](const Bullet &bullet) { return fly(bullet); });
 
     if (trigger(core, action & 1)) {
         const uint32_t room =
@@ -99,20 +94,20 @@ HD Outcome tick(typename Lanes::Objects &objects, Core &core, const Tuning &tuni
         if (alive(core) && core.shield == 0) {
             const uint32_t touching = lanes.rocks_where([&](int i) {
                 const Rock rock = get_rock(objects, i);
-                return (rock.size != 0) & touches(rock.x, rock.y, core.ship_x, core.ship_y,
-                                                  by_size(ROCK_REACH, rock.size) + SHIP_REACH);
+                return touches(rock.x, rock.y, core.ship_x, core.ship_y,
+                               rock_reach<SHIP_REACH>(rock.size));
             });
             if (touching != 0) crash(core);
         }
     }
 
     if (core.wave_timer > 0) {
-        core.wave_timer--;
+        count_down(core.wave_bytes, WAVE_TIMER_BYTE);
     } else if (lanes.rocks_where([&](int i) { return get_rock(objects, i).size != 0; }) == 0) {
         announce(objects, core, tuning, lanes);
     }
     core.score += uint32_t(points);
-    return {points, terminated, false, false};
+    return {points, flags};
 }
 
 struct Pace {       // how an environment steps its arenas
@@ -127,27 +122,26 @@ template <class Lanes, class AtEnd>
 HD Outcome step(typename Lanes::Objects &objects, Core &core, const Tuning &tuning,
                 const Pace &pace, int action, Lanes lanes, AtEnd at_end) {
     if (core.ended != 0) {
-        if (pace.autoreset == 2) {
-            return {0, (core.ended & TERMINATED) != 0, (core.ended & TRUNCATED) != 0, false};
-        }
+        if (pace.autoreset == 2) return {0, int(core.ended)};
         core.episode++;
         begin(objects, core, tuning, lanes);
-        return {0, false, false, true};
+        return {0, BEGUN};
     }
     Outcome outcome = {};
     int left = pace.frame_skip;
     do {
         const Outcome one = tick(objects, core, tuning, action, lanes);
         outcome.points += one.points;
-        outcome.terminated = one.terminated;
-    } while (--left > 0 && !outcome.terminated);
-    outcome.truncated = core.tick >= pace.max_ticks;
-    core.ended = uint8_t(outcome.terminated * TERMINATED + outcome.truncated * TRUNCATED);
-    if (core.ended != 0 && pace.autoreset == 1) {
+        outcome.flags = one.flags;
+    } while (--left > 0 && outcome.flags == 0);
+    if (core.tick >= pace.max_ticks) outcome.flags |= TRUNCATED;
+    if (outcome.flags == 0) return outcome;
+    core.ended = uint8_t(outcome.flags);
+    if (pace.autoreset == 1) {
         at_end();
         core.episode++;
         begin(objects, core, tuning, lanes);
-        outcome.begun = true;
+        outcome.flags |= BEGUN;
     }
     return outcome;
 }

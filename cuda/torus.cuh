@@ -2,9 +2,22 @@
 #pragma once
 #include "random.cuh"
 
-HD Vector along(int32_t length, int angle) { // y points down, angles turn counter-clockwise as seen
-    return {int32_t(int64_t(COSINES[angle & 255]) * length >> 14),
-            int32_t(int64_t(-SINES[angle & 255]) * length >> 14)};
+struct Directions {
+    Vector of[256];
+};
+
+constexpr Directions directions() {
+    Directions d = {};
+    for (int angle = 0; angle < 256; angle++) d.of[angle] = {COSINES[angle], -SINES[angle]};
+    return d;
+}
+
+// The way that an angle points, in 1/16384: y points down, angles turn counter-clockwise as seen.
+TABLE Directions DIRECTIONS = directions();
+
+HD Vector along(int32_t length, int angle) {
+    const Vector way = DIRECTIONS.of[angle & 255];
+    return {int32_t(int64_t(way.x) * length >> 14), int32_t(int64_t(way.y) * length >> 14)};
 }
 
 HD int32_t gap(uint32_t a, uint32_t b) { // the shortest way from b to a on one axis

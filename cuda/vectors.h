@@ -25,7 +25,7 @@ HD void write_vector(const LaneObject &object, const Core &core, const float *co
     warp.bullets([&](int i) {
         const Bullet bullet = get_bullet(object, i);
         float *to = bullets + BULLET_NUMBERS * i;
-        to[0] = bullet.life;
+        to[0] = float(bullet.life);
         to[1] = in_units(bullet.x), to[2] = in_units(bullet.y);
         to[3] = in_units(bullet.vx), to[4] = in_units(bullet.vy);
     });

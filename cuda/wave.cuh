@@ -11,7 +11,7 @@ HD Rock newcomer(const Core &ship, int bearing, int32_t distance, int32_t speed,
             velocity.y,
             3,
             uint8_t(angle),
-            int8_t(spin)};
+            spin};
 }
 
 HD Rock place_in_pattern(const Core &core, const Tuning &tuning, int slot, int count, int bearing) {

@@ -179,7 +179,7 @@ class CudaWorld:
             *self._pace,
             n,
             steps,
-            actions.dtype is self._wide,
+            8 if actions.dtype is self._wide else 4,
         )
         self._run(name, n if name.endswith("_shared") else -(-n // WARPS), packed, stream)
 
