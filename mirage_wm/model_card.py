@@ -38,7 +38,7 @@ TRAINING = Template("""\
   below 2^62. A mixture of players presses the keys (random keys, aimed shooting, dodging, fleeing,
   idling$also; `mirage_wm/behaviours.py`), a share of the episodes begins at a later wave with fewer
   lives, and rare events are drawn more often (`mirage_wm/windows.py`).
-- **Recipe**: $steps steps of $batch windows on $device. Squared error, and its logarithm for frames
+- **Recipe**: $steps steps of $batch windows on $device$start. Squared error, and its logarithm for frames
   better than 40 dB; $rollouts of the time dreams along films$reach$through$stopped.
   $optimizer, learning rate $peak, in the dreams $rollout_peak; averaged weights (decay $ema).
 """)
@@ -142,6 +142,7 @@ def _training(training: dict[str, Any], kind: str) -> str:
         reach=f" of {config['reach']} frames" if "reach" in config else "",
         through=f", a gradient through {config['rollout']}" if kind == "regression" else "",
         stopped=_stopped(training.get("progress", 1.0)),
+        start=f", from {training['start']}" if training.get("start") else "",
         peak=f"{schedule['peak']:g}",
         rollout_peak=f"{schedule['rollout_peak']:g}",
         ema=config["ema"],

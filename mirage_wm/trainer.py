@@ -66,7 +66,8 @@ class Trainer:
                 memory_format=torch.channels_last
             )
         )
-        if config.start is not None:
+        self._start = state.get("start") if state else config.start
+        if config.start is not None and state is None:
             self._begin_with(load_model(config.start))
         self.average = copy.deepcopy(self.model)
         self.average.requires_grad_(False)
@@ -157,6 +158,7 @@ class Trainer:
                 "step": self.step,
                 "progress": self.progress,
                 "made": self._made(),
+                "start": self._start,
                 "model": self.model.state_dict(),
                 "average": self.average.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
@@ -168,6 +170,7 @@ class Trainer:
             "steps": self.step,
             "progress": round(self.progress, 4),
             "windows": self.step * self.config.batch,
+            "start": self._start,
             "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "CPU",
             "torch": torch.__version__,
             "config": {

@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 from small_models import SMALL, write_model
 
-from mirage_wm import curves
+from mirage_wm import curves, model_card
 from mirage_wm.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from mirage_wm.curves import read_log
 from mirage_wm.gradients import Gradients
@@ -189,6 +189,14 @@ def test_a_run_can_start_from_given_weights_of_the_same_net(
     wanted = load_model(path).state_dict()
     for name, value in begun.model.state_dict().items():
         assert torch.equal(value, wanted[name]), name
+    begun.save()
+    # The card says so also when the run was gone on with.
+    resumed = Trainer(replace(config, net=SMALL, resume=True))
+    resumed.store.close()
+    resumed.save()
+    card, _ = load_tensors(config.out / f"{config.name}.safetensors")
+    assert card.training["start"] == str(path)
+    assert f", from {path}." in model_card.page(card)
 
 
 def test_a_run_can_start_from_weights_without_kernels(config: TrainConfig, tmp_path: Path) -> None:
