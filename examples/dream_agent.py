@@ -1,4 +1,4 @@
-"""An agent that learns in dreams alone, scored in the real game.
+r"""An agent that learns in dreams alone, scored in the real game.
 
     python examples/dream_agent.py --ppo.minutes 4 --save      # one GPU, about ten minutes in all
     python examples/dream_agent.py --help
@@ -34,7 +34,6 @@ from typing import Any
 import numpy as np
 import ppo_gpu
 import torch
-import tyro
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -42,13 +41,15 @@ from mirage_env import Rules, checks
 from mirage_env.actions import NUM_ACTIONS
 from mirage_env.agent import Agent, AgentConfig, AgentPlayer
 from mirage_env.agent_file import save_agent
-from mirage_env.command_line import ended, stop_signals
+from mirage_env.command_line import ended, parsed, stop_signals
 from mirage_env.whole_file import check_place, write_whole
 from mirage_wm.evaluation.plays import plays
 from mirage_wm.evaluation.worlds import PAST, Contestant, Dreamer, Game, Starts
+from mirage_wm.predictor import sampler_of
 from mirage_wm.predictors import chosen_device, make_predictor
 from mirage_wm.recorder import play_in_one_thread
 from mirage_wm.seeds import HELD_OUT
+from mirage_wm.weights import read_card
 
 RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "dream-agent.json"
 RESAMPLES = 10_000
@@ -88,6 +89,7 @@ def main(config: Config) -> None:
     """Train twice, compare, and write down."""
     path = config.ppo.out / "report.json"
     device = chosen_device(config.ppo.device)
+    sampler_of(read_card(config.model), config.evaluations)  # a wrong one is told at once
     for place in (path, RESULTS) if config.save else (path,):
         check_place(place)  # before the work is done
     if device != "cpu":
@@ -294,4 +296,6 @@ def ratio(above: np.ndarray, below: np.ndarray) -> tuple[float, float, float]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(ended(lambda: main(tyro.cli(Config, description=__doc__))))
+    raise SystemExit(
+        ended(lambda: main(parsed(Config, None, "dream_agent.py", description=__doc__)))
+    )

@@ -1,4 +1,4 @@
-"""PPO on one device: the game, the agent and the learner never leave the GPU, nor wait for it.
+r"""PPO on one device: the game, the agent and the learner never leave the GPU, nor wait for it.
 
     python examples/ppo_gpu.py --minutes 5                     # a GPU: an agent in runs/ppo/
     python examples/ppo_gpu.py --help                          # all there is to choose
@@ -36,14 +36,13 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 import torch
-import tyro
 from torch import Tensor, nn
 
 import mirage_env
 from mirage_env import checks
 from mirage_env.agent import Agent, AgentConfig, drawn
 from mirage_env.agent_file import save_agent
-from mirage_env.command_line import ended, stop_signals
+from mirage_env.command_line import ended, parsed, stop_signals
 from mirage_env.whole_file import check_place, write_together
 from mirage_env.wrappers import RecordEpisodeStatistics
 from mirage_wm.predictors import chosen_device
@@ -57,8 +56,7 @@ class Config:
     """Train an agent by PPO."""
 
     out: Path = Path("runs/ppo")
-    """Folder for agent.safetensors (the agent that was measured best), last.safetensors (as it is
-    at the last measurement or at the end), curve.csv and report.json."""
+    """Folder for agent.safetensors, the best measured, last.safetensors, curve.csv, report.json."""
     steps: int = 10**9
     """Steps of environments to learn from, at most."""
     minutes: float = 5.0
@@ -98,8 +96,13 @@ class Config:
     agent: AgentConfig = field(default_factory=AgentConfig)
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for too few episodes: of one, no interval can be told."""
-        checks.whole_number("episodes", self.episodes, 2)
+        """Raise `ValueError` for what cannot be; of one episode, no interval can be told."""
+        least = {"episodes": 2, "max_episode_ticks": self.agent.frame_skip}
+        for name in ("steps", "num_envs", "rollout", "epochs", "batch_size", *least):
+            checks.whole_number(name, getattr(self, name), least.get(name, 1))
+        for name in ("minutes", "measure_every"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be more than 0, got {getattr(self, name)}")
 
     @property
     def minibatches(self) -> int:
@@ -562,4 +565,4 @@ def plain(config: Config) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(ended(lambda: main(tyro.cli(Config, description=__doc__))))
+    raise SystemExit(ended(lambda: main(parsed(Config, None, "ppo_gpu.py", description=__doc__))))

@@ -21,7 +21,6 @@ from typing import Any, Literal
 
 import gymnasium
 import numpy as np
-import tyro
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -31,7 +30,7 @@ from torch import Tensor
 
 from mirage_env import checks
 from mirage_env.agent_eyes import StateEyes
-from mirage_env.command_line import ended, stop_signals
+from mirage_env.command_line import ended, parsed, stop_signals
 from mirage_env.sb3 import MirageVecEnv
 from mirage_env.whole_file import check_place
 
@@ -171,4 +170,4 @@ class RandomKeys:
 
 
 if __name__ == "__main__":
-    raise SystemExit(ended(lambda: main(tyro.cli(Config, description=__doc__))))
+    raise SystemExit(ended(lambda: main(parsed(Config, None, "train_sb3.py", description=__doc__))))

@@ -107,6 +107,14 @@ def test_an_agent_of_the_state_cannot_learn_in_dreams() -> None:
         dream_agent.Config(ppo=ppo_gpu.Config(agent=AgentConfig("state")))
 
 
+def test_a_model_that_is_not_there_is_told_before_any_work(tmp_path: Path, capsys: Any) -> None:
+    with pytest.raises(ValueError, match="there is no model 'nothing'"):
+        dream_agent.main(small(tmp_path, model="nothing"))
+    with pytest.raises(ValueError, match="v1 is no diffusion model"):
+        dream_agent.main(small(tmp_path, evaluations=2))
+    assert not capsys.readouterr().out
+
+
 def test_habits_are_those_of_the_game_where_it_is_played() -> None:
     starts = dream_agent.recorded(SMALL, 40, dream_agent.TESTING)
     idle = Agent(SMALL)

@@ -425,6 +425,8 @@ def test_the_first_step_of_an_environment_is_not_of_the_learning() -> None:
     ("arguments", "said"),
     [
         (["--episodes", "1"], "episodes must be a whole number of at least 2, got 1"),
+        (["--minutes", "0"], "minutes must be more than 0, got 0.0"),
+        (["--rollout", "0"], "rollout must be a whole number of at least 1, got 0"),
         (["--out", "/proc/nowhere"], "/proc/nowhere"),
         (["--device", "cuda:99"], "cuda:99"),
     ],
