@@ -14,7 +14,7 @@ episodes of the real game, and so do a player of random keys and a scripted one 
 Dreams drift from the game. So they are short, as long as a rollout, and each wakes from a moment of
 the real game that scripted players have recorded before, as in DIAMOND (Alonso et al. 2024) and
 Dreamer (Hafner et al. 2020); the value tells what would come after. A dream that begins with an
-episode would be over before its rocks are solid.
+episode would have drifted before its rocks are solid.
 
 What an agent exploits in a dream shows in how it fares there and in the game, from the same
 moments, beside others.
@@ -61,10 +61,11 @@ TRAINING, TESTING = HELD_OUT + 2**43, HELD_OUT + 2**44
 class Config:
     """Train in dreams, and in the game, and compare."""
 
-    model: str = "v1"
+    model: str = "v2"
     """Which model dreams: a name or a .safetensors file."""
-    evaluations: int | None = None
-    """Of the net for a frame, for a diffusion model such as v2: fewer are faster."""
+    evaluations: int | None = 1
+    """Of the net for a frame: a diffusion model such as v2 gives the mean of what could come in one
+    evaluation, and its usual number is none."""
     compiled: bool = False
     """On a GPU, compile the net that dreams: a minute at the start, and faster from then on."""
     moments: int = 4096

@@ -111,7 +111,7 @@ def test_a_model_that_is_not_there_is_told_before_any_work(tmp_path: Path, capsy
     with pytest.raises(ValueError, match="there is no model 'nothing'"):
         dream_agent.main(small(tmp_path, model="nothing"))
     with pytest.raises(ValueError, match="v1 is no diffusion model"):
-        dream_agent.main(small(tmp_path, evaluations=2))
+        dream_agent.main(small(tmp_path, model="v1", evaluations=2))
     assert not capsys.readouterr().out
 
 
