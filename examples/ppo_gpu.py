@@ -238,7 +238,6 @@ class Learner:
             device: Where everything is.
         """
         torch.manual_seed(config.seed)
-        torch.backends.cudnn.benchmark = True  # all batches have the same two sizes
         self.config, self.device = config, torch.device(device)
         self.envs = RecordEpisodeStatistics(envs)
         self.agent = Agent(config.agent).to(self.device).to(memory_format=torch.channels_last)  # pyright: ignore
@@ -461,6 +460,7 @@ def make_envs(config: Config, env: str = "mirage_env:Mirage-v0", **kwargs: Any) 
 
     They have taken a step: a dream is compiled, and recorded as a graph, in its first one.
     """
+    torch.backends.cudnn.benchmark = True  # all batches, of dreams and of learning, keep their size
     envs = gymnasium.make_vec(
         env,
         num_envs=config.num_envs,
