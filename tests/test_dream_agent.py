@@ -31,10 +31,10 @@ from mirage_wm.evaluation.worlds import Game
 SMALL = AgentConfig(frames=2, width=8, hidden=16)
 
 
-def small(out: Path, **how: Any) -> dream_agent.Config:
+def small(out: Path, device: str = "cpu", **how: Any) -> dream_agent.Config:
     sizes: dict[str, Any] = {"num_envs": 2, "rollout": 4, "batch_size": 8, "steps": 32}
     ppo = ppo_gpu.Config(
-        out=out, episodes=3, max_episode_ticks=40, device="cpu", agent=SMALL, **sizes
+        out=out, episodes=3, max_episode_ticks=40, device=device, agent=SMALL, **sizes
     )
     return dream_agent.Config(moments=6, ppo=ppo, **how)
 
@@ -141,3 +141,16 @@ def test_a_ratio_lies_in_its_interval_and_the_interval_narrows() -> None:
         assert low < 0.9 < high
         widths.append(high - low)
     assert widths[1] < widths[0] / 5
+
+
+@pytest.mark.gpu
+def test_all_of_it_runs_on_a_gpu(tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    try:
+        dream_agent.main(small(tmp_path, device="cuda"))
+    finally:
+        torch.set_num_threads(threads)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["device"] == torch.cuda.get_device_name()
+    assert len(report["habits"]) == 4
+    assert load_agent(tmp_path / "dream.safetensors").card["training"]["steps"] == 32
