@@ -1,4 +1,4 @@
-"""PPO on one device: the game, the agent and the learner never leave the GPU, nor wait for it.
+r"""PPO on one device: the game, the agent and the learner never leave the GPU, nor wait for it.
 
     python examples/ppo_gpu.py --minutes 5                     # a GPU: an agent in runs/ppo/
     python examples/ppo_gpu.py --help                          # all there is to choose
@@ -7,6 +7,8 @@
     python examples/ppo_gpu.py --num-envs 4 --rollout 8 --batch-size 16 --steps 64 --episodes 2
                                                                # a CPU: seconds, learns nothing
     mirage watch --agent runs/ppo/agent.safetensors            # see it play
+
+A run keeps what it has: Ctrl-C or SIGTERM ends it after the update under way.
 
 Proximal policy optimisation (Schulman et al. 2017) in one file, to copy and to change. What is
 particular here:
@@ -23,6 +25,7 @@ particular here:
 from __future__ import annotations
 
 import csv
+import io
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -33,14 +36,16 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 import torch
-import tyro
 from torch import Tensor, nn
 
 import mirage_env
 from mirage_env import checks
 from mirage_env.agent import Agent, AgentConfig, drawn
 from mirage_env.agent_file import save_agent
+from mirage_env.command_line import ended, parsed, stop_signals
+from mirage_env.whole_file import check_place, write_together
 from mirage_env.wrappers import RecordEpisodeStatistics
+from mirage_wm.predictors import chosen_device
 
 EVALUATION_SEED = 2**62 + 2**40
 """Episodes from this seed on are for measuring: training uses seeds far below."""
@@ -51,7 +56,7 @@ class Config:
     """Train an agent by PPO."""
 
     out: Path = Path("runs/ppo")
-    """Folder for agent.safetensors, curve.csv and report.json."""
+    """Folder for agent.safetensors, the best measured, last.safetensors, curve.csv, report.json."""
     steps: int = 10**9
     """Steps of environments to learn from, at most."""
     minutes: float = 5.0
@@ -91,8 +96,13 @@ class Config:
     agent: AgentConfig = field(default_factory=AgentConfig)
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for too few episodes: of one, no interval can be told."""
-        checks.whole_number("episodes", self.episodes, 2)
+        """Raise `ValueError` for what cannot be; of one episode, no interval can be told."""
+        least = {"episodes": 2, "max_episode_ticks": self.agent.frame_skip}
+        for name in ("steps", "num_envs", "rollout", "epochs", "batch_size", *least):
+            checks.whole_number(name, getattr(self, name), least.get(name, 1))
+        for name in ("minutes", "measure_every"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be more than 0, got {getattr(self, name)}")
 
     @property
     def minibatches(self) -> int:
@@ -228,7 +238,6 @@ class Learner:
             device: Where everything is.
         """
         torch.manual_seed(config.seed)
-        torch.backends.cudnn.benchmark = True  # all batches have the same two sizes
         self.config, self.device = config, torch.device(device)
         self.envs = RecordEpisodeStatistics(envs)
         self.agent = Agent(config.agent).to(self.device).to(memory_format=torch.channels_last)  # pyright: ignore
@@ -254,6 +263,11 @@ class Learner:
     @property
     def _on_gpu(self) -> bool:
         return self.device.type == "cuda"
+
+    @property
+    def _size(self) -> int:
+        """Steps that a gradient is taken over, always as many: a network is compiled for a size."""
+        return self._actions.numel() // self.config.minibatches
 
     def iterate(self, remaining: float) -> None:
         """Play a rollout and learn from it; `remaining` is the share of the learning to come."""
@@ -290,7 +304,7 @@ class Learner:
         flat = Batch(*(part.flatten(0, 1) for part in batch))
         for _ in range(self.config.epochs):
             order = torch.randperm(len(flat.actions), device=self.device)
-            for chosen in order.chunk(self.config.minibatches):
+            for chosen in order[: self._size * self.config.minibatches].split(self._size):
                 with precision(self.agent):
                     found = loss(self._net, Batch(*(part[chosen] for part in flat)), self.config)
                 self._optimiser.zero_grad(set_to_none=True)
@@ -301,8 +315,7 @@ class Learner:
     def _compile(self) -> None:
         """Let the network be compiled for the two sizes of batches that it will see."""
         self._evaluated(self._seen)
-        size = -(-self._actions.numel() // self.config.minibatches)
-        part = self._observations[0, :1].expand(size, *self._observations.shape[2:])
+        part = self._observations[0, :1].expand(self._size, *self._observations.shape[2:])
         with precision(self.agent):
             logits, values = self._net(part.contiguous())
         (logits.sum() + values.sum()).backward()
@@ -312,6 +325,11 @@ class Learner:
     def _evaluated(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         with precision(self.agent):
             return self._net(observations)
+
+    @property
+    def gain(self) -> float:
+        """Mean reward of a step of the last rollout; waits for the device."""
+        return float(self._floats[2].mean())
 
     def wait(self) -> None:
         """Wait for the device, as before reading a clock."""
@@ -326,25 +344,32 @@ def precision(agent: Agent) -> Any:
     return torch.autocast(device.type, torch.bfloat16, enabled=lower)
 
 
-def rounds(learner: Learner) -> Iterator[float]:
+def rounds(learner: Learner, stopped: Callable[[], bool]) -> Iterator[float]:
     """Let a learner learn until its minutes or steps are over; yield the minutes at times.
 
-    That is at each measurement that is due, and at the end. Time spent outside is not counted.
+    That is at each measurement that is due, and at the end; there is one update at least. Time
+    spent outside is not counted.
+
+    Args:
+        learner: What learns.
+        stopped: Whether to end after the update under way.
     """
     config = learner.config
-    measured = 0.0
-    while True:
+
+    def done() -> float:
+        return max(learner.seconds / 60 / config.minutes, learner.steps / config.steps)
+
+    over = due = False
+    while not over:
         start, before = time.perf_counter(), learner.seconds
-        done = 0.0
-        while done < 1 and learner.seconds - measured < 60 * config.measure_every:
-            learner.iterate(1 - done)
+        while not (over or due):
+            learner.iterate(1 - done())
             learner.wait()
             learner.seconds = before + time.perf_counter() - start
-            done = max(learner.seconds / 60 / config.minutes, learner.steps / config.steps)
-        measured = learner.seconds
+            due = learner.seconds - before >= 60 * config.measure_every
+            over = done() >= 1 or stopped()
         yield learner.seconds / 60
-        if max(learner.seconds / 60 / config.minutes, learner.steps / config.steps) >= 1:
-            return
+        over, due = over or stopped(), False
 
 
 # Measuring ----------------------------------------------------------------------------------------
@@ -423,11 +448,6 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 # The program --------------------------------------------------------------------------------------
 
 
-def chosen_device(name: str) -> str:
-    """Return the device that "auto" is here, or the one that was named."""
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
-
-
 def placed(device: torch.device | str) -> dict[str, Any]:
     """Return the arguments with which the game is played on a device."""
     if str(device).startswith("cuda"):
@@ -436,8 +456,12 @@ def placed(device: torch.device | str) -> dict[str, Any]:
 
 
 def make_envs(config: Config, env: str = "mirage_env:Mirage-v0", **kwargs: Any) -> Any:
-    """Return the environments that an agent of `config` learns in."""
-    return gymnasium.make_vec(
+    """Return the environments that an agent of `config` learns in.
+
+    They have taken a step: a dream is compiled, and recorded as a graph, in its first one.
+    """
+    torch.backends.cudnn.benchmark = True  # all batches, of dreams and of learning, keep their size
+    envs = gymnasium.make_vec(
         env,
         num_envs=config.num_envs,
         output="torch",
@@ -445,57 +469,94 @@ def make_envs(config: Config, env: str = "mirage_env:Mirage-v0", **kwargs: Any) 
         max_episode_steps=config.max_episode_ticks // config.agent.frame_skip,
         **kwargs,
     )
+    envs.reset(seed=0)
+    envs.step(np.zeros(config.num_envs, np.int64))
+    return envs
 
 
 def main(config: Config) -> None:
     """Train, measure at times, and write down agent and curve."""
     device = chosen_device(config.device)
+    check_place(config.out / "agent.safetensors")  # before the work is done
+    start = time.perf_counter()
     learner = Learner(config, make_envs(config, **placed(device)), device)
-    config.out.mkdir(parents=True, exist_ok=True)
+    print(f"ready after {time.perf_counter() - start:.0f} s on {called(device)}", flush=True)
     target = interval(turret_scores(config, device))
     print(f"a turret scores {target[0]:,.0f} +- {target[1]:,.0f}", flush=True)
     curve: list[dict[str, float]] = []
-    for minutes in rounds(learner):
-        mean_score, half = interval(scores(learner.agent, config))
-        curve.append(
-            {
-                "minutes": round(minutes, 3),
-                "steps": learner.steps,
-                "steps_per_second": round(learner.steps / learner.seconds),
-                "score": round(mean_score, 1),
-                "score_ci": round(half, 1),
-                "training_return": rounded_mean(learner.envs.last()["r"]),
-            }
-        )
-        print("  ".join(f"{name} {value:,}" for name, value in curve[-1].items()), flush=True)
-        save(config, learner, curve, target[0])
-    won = [row["minutes"] for row in curve if row["score"] - row["score_ci"] > sum(target)]
-    print(f"beat the turret after {won[0]:.1f} minutes" if won else "did not beat the turret")
+    with stop_signals() as stopped:
+        for _ in rounds(learner, stopped):
+            training = described(config, learner)
+            save_agent(config.out / "last.safetensors", learner.agent, training, {})
+            if stopped():
+                print(f"stopped; {config.out}/last.safetensors is the agent as it is", flush=True)
+                break
+            curve.append(measured(config, learner))
+            print("  ".join(f"{name} {value:,}" for name, value in curve[-1].items()), flush=True)
+            save(config, learner, curve, target)
+    won = minutes_to_beat(curve, target)
+    print("did not beat the turret" if won is None else f"beat the turret after {won:.1f} minutes")
 
 
-def save(config: Config, learner: Learner, curve: list[dict[str, float]], target: float) -> None:
-    """Write the agent, the curve and a report into the folder of the run."""
+def measured(config: Config, learner: Learner) -> dict[str, float]:
+    """Return how an agent learned so far and how well it plays, a row of the curve."""
+    score, half = interval(scores(learner.agent, config))
+    return {
+        "minutes": round(learner.seconds / 60, 3),
+        "steps": learner.steps,
+        "steps_per_second": round(learner.steps / learner.seconds),
+        "score": round(score, 1),
+        "score_ci": round(half, 1),
+        "training_return": rounded_mean(learner.envs.last()["r"]),
+    }
+
+
+def minutes_to_beat(curve: list[dict[str, float]], target: tuple[float, float]) -> float | None:
+    """Return after how many minutes of learning the intervals of agent and target lay apart."""
+    return next((r["minutes"] for r in curve if r["score"] - r["score_ci"] > sum(target)), None)
+
+
+def save(
+    config: Config, learner: Learner, curve: list[dict[str, float]], target: tuple[float, float]
+) -> None:
+    """Write the curve and a report into the folder of the run, and the agent if it is the best."""
     training = described(config, learner)
-    figures = {"episodes": config.episodes, "turret": target, **curve[-1]}
-    save_agent(config.out / "agent.safetensors", learner.agent, training, figures)
-    report = {"training": training, "curve": curve, "turret": target}
-    (config.out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
-    with (config.out / "curve.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(curve[0]))
-        writer.writeheader()
-        writer.writerows(curve)
+    if curve[-1]["score"] >= max(row["score"] for row in curve):
+        figures = {"episodes": config.episodes, "turret": target[0], **curve[-1]}
+        save_agent(config.out / "agent.safetensors", learner.agent, training, figures)
+    report = {
+        "training": training,
+        "curve": curve,
+        "turret": target[0],
+        "turret_ci": target[1],
+        "minutes_to_beat_the_turret": minutes_to_beat(curve, target),
+    }
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(curve[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(curve)
+    write_together(
+        {
+            config.out / "report.json": (json.dumps(report, indent=1) + "\n").encode(),
+            config.out / "curve.csv": text.getvalue().encode(),
+        }
+    )
 
 
 def described(config: Config, learner: Learner) -> dict[str, Any]:
     """Return how an agent was trained, for its file."""
-    on_gpu = learner.device.type == "cuda"
     return {
         "algorithm": "PPO, examples/ppo_gpu.py",
         "steps": learner.steps,
         "minutes": round(learner.seconds / 60, 2),
-        "device": torch.cuda.get_device_name(learner.device) if on_gpu else "cpu",
+        "device": called(str(learner.device)),
         "config": plain(config),
     }
+
+
+def called(device: str) -> str:
+    """Return what a device is called: a GPU by its name."""
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
 
 
 def plain(config: Config) -> dict[str, Any]:
@@ -504,4 +565,4 @@ def plain(config: Config) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Config, description=__doc__))
+    raise SystemExit(ended(lambda: main(parsed(Config, None, "ppo_gpu.py", description=__doc__))))

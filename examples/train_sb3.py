@@ -6,20 +6,21 @@
 
 In the game it learns from the vector of the state, told as it is from the ship (`FromTheShip`); in
 the dream from pictures, since a dream has no state. `mirage_env.sb3.MirageVecEnv` is all that a
-program of one's own needs; the rest is Stable-Baselines3 as its users know it.
+program of one's own needs; the rest is Stable-Baselines3 as its users know it. Ctrl-C or SIGTERM
+ends the learning, and the agent is kept.
 """
 
 from __future__ import annotations
 
 import csv
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import gymnasium
 import numpy as np
-import tyro
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -29,7 +30,9 @@ from torch import Tensor
 
 from mirage_env import checks
 from mirage_env.agent_eyes import StateEyes
+from mirage_env.command_line import ended, parsed, stop_signals
 from mirage_env.sb3 import MirageVecEnv
+from mirage_env.whole_file import check_place
 
 EVALUATION_SEED = 2**62
 """Episodes from this seed on are for measuring: training uses seeds far below."""
@@ -40,6 +43,8 @@ class Config:
     """Train an agent on a CPU."""
 
     env: Literal["Mirage-v0", "Mirage-Dream-v0"] = "Mirage-v0"
+    model: str = "v2"
+    """Who dreams: in dreams of v1 that begin with an episode nothing is gained."""
     out: Path = Path("runs/sb3")
     """Folder for agent.zip and curve.csv."""
     minutes: float = 10.0
@@ -71,18 +76,19 @@ class FromTheShip(BaseFeaturesExtractor):
 
 
 class Curve(BaseCallback):
-    """Writes down how the last hundred episodes went, and stops when time is over."""
+    """Writes down how the last hundred episodes went; stops when time is over or it is told to."""
 
-    def __init__(self, path: Path, minutes: float) -> None:
+    def __init__(self, path: Path, minutes: float, stopped: Callable[[], bool]) -> None:
         super().__init__()
-        self.path, self.minutes = path, minutes
+        self.path, self.minutes, self.stopped = path, minutes, stopped
         self.rows: list[dict[str, float]] = []
 
     def _on_training_start(self) -> None:
         self.start = time.perf_counter()
 
     def _on_step(self) -> bool:
-        return (time.perf_counter() - self.start) / 60 < self.minutes
+        spent = (time.perf_counter() - self.start) / 60
+        return spent < self.minutes and not self.stopped()
 
     def _on_rollout_end(self) -> None:
         episodes = self.model.ep_info_buffer
@@ -102,7 +108,9 @@ class Curve(BaseCallback):
 def make_envs(config: Config, num_envs: int) -> VecMonitor:
     """Return environments that count their episodes."""
     seen: dict[str, Any] = (
-        {"obs_type": "state"} if config.env == "Mirage-v0" else {"frame_stack": 2}
+        {"obs_type": "state"}
+        if config.env == "Mirage-v0"
+        else {"frame_stack": 2, "model": config.model}
     )
     steps, skip = config.max_episode_ticks // config.frame_skip, config.frame_skip
     return VecMonitor(
@@ -112,14 +120,14 @@ def make_envs(config: Config, num_envs: int) -> VecMonitor:
 
 def main(config: Config) -> None:
     """Train, save and measure."""
-    config.out.mkdir(parents=True, exist_ok=True)
+    check_place(config.out / "agent.zip")  # before the work is done
     state = config.env == "Mirage-v0"
     envs = VecNormalize(make_envs(config, config.num_envs), norm_obs=False, gamma=0.998)
     agent = PPO(
         "MlpPolicy" if state else "CnnPolicy",
         envs,
         n_steps=128,
-        batch_size=1024,
+        batch_size=min(1024, 128 * config.num_envs),
         n_epochs=4,
         learning_rate=1e-3,
         gamma=0.998,
@@ -128,8 +136,13 @@ def main(config: Config) -> None:
         seed=config.seed,
         device="cpu",
     )
-    agent.learn(10**9, callback=Curve(config.out / "curve.csv", config.minutes))
-    agent.save(config.out / "agent")
+    with stop_signals() as stopped:
+        curve = Curve(config.out / "curve.csv", config.minutes, stopped)
+        agent.learn(10**9, callback=curve)
+        agent.save(config.out / "agent")
+        print(f"wrote {config.out}/agent.zip", flush=True)
+        if stopped():
+            return
     measure(config, agent)
 
 
@@ -157,4 +170,4 @@ class RandomKeys:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Config, description=__doc__))
+    raise SystemExit(ended(lambda: main(parsed(Config, None, "train_sb3.py", description=__doc__))))

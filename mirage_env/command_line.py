@@ -9,9 +9,12 @@ terminated; and says why in a line.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin
 
@@ -19,7 +22,7 @@ import gymnasium
 
 from mirage_env.errors import import_extra
 
-__all__ = ["FAILED", "INTERRUPTED", "OK", "USAGE", "ended", "parsed", "refuse"]
+__all__ = ["FAILED", "INTERRUPTED", "OK", "USAGE", "ended", "parsed", "refuse", "stop_signals"]
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -92,6 +95,31 @@ def ended(work: Callable[[], int | None], *expected: type[Exception]) -> int:
         return FAILED
     except SystemExit as stop:  # parsers of arguments leave by it
         return stop.code if isinstance(stop.code, int) else OK if stop.code is None else FAILED
+
+
+@contextmanager
+def stop_signals() -> Iterator[Callable[[], bool]]:
+    """Turn SIGINT and SIGTERM into a wish to stop, which whoever works asks for at times.
+
+    A second one stops at once. One that is ignored stays so, and threads other than the main one
+    are left as they are.
+    """
+    wish = threading.Event()
+
+    def stop(number: int, frame: types.FrameType | None) -> None:
+        wish.set()
+        signal.signal(number, before[number])
+
+    if threading.current_thread() is not threading.main_thread():
+        yield wish.is_set
+        return
+    heard = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {int(number): signal.signal(number, stop) for number in heard}
+    try:
+        yield wish.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def refuse(prog: str, reason: object) -> NoReturn:

@@ -85,7 +85,7 @@ class DreamEnv(WorldEnv):
         """Let the dream go on from given frames, see `DreamVectorEnv.wake`.
 
         Args:
-            frames: uint8 [4, 64, 64, 3], the oldest first.
-            actions: Integers [3] from 0 to 11, those that led from each frame to the next.
+            frames: uint8 [k, 64, 64, 3], 4 or more, the oldest first.
+            actions: Integers [3] from 0 to 11, those that led to the last 3 frames.
         """
         self.vector_env.wake(np.asarray(frames)[None], np.asarray(actions)[None])

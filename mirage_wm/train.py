@@ -19,16 +19,13 @@ for.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
-from mirage_env.command_line import ended, parsed, refuse
+from mirage_env.command_line import ended, parsed, refuse, stop_signals
 from mirage_env.errors import import_extra
 
 for module in ("torch", "tqdm", "tyro", "safetensors", "PIL"):  # If one is missing, says so.
@@ -84,7 +81,7 @@ def train(config: TrainConfig, began: float | None = None) -> Trainer:
     try:
         trainer = Trainer(config, join(chosen_device(config.device)))
         try:
-            with _stop_signals() as stopped:
+            with stop_signals() as stopped:
                 _loop(trainer, config.budget.start(trainer.progress, trainer.step, began), stopped)
                 if trainer.group.first:
                     trainer.save()
@@ -147,26 +144,6 @@ def _follow(trainer: Trainer) -> None:
     """Step as the first process of the group does, until it says that there is no more."""
     while (progress := trainer.group.agreed(None)) is not None:
         trainer.train_step(progress)
-
-
-@contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn SIGINT and SIGTERM into a wish to stop after the step; a second one stops at once."""
-    wish = threading.Event()
-
-    def stop(number: int, frame: Any) -> None:
-        wish.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    if threading.current_thread() is not threading.main_thread():
-        yield wish.is_set
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield wish.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

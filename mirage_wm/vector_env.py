@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from mirage_env import checks
+from mirage_env.actions import NUM_ACTIONS
 from mirage_env.errors import refuse_keywords
 from mirage_env.observations import picture_space
 from mirage_env.rules import Rules
@@ -147,8 +148,12 @@ class DreamVectorEnv(WorldVectorEnv):
         Scores and ticks go on; a dream that was over is awake again.
 
         Args:
-            frames: uint8 [n, 4, 64, 64, 3], the oldest first; they then are what was last seen.
-            actions: Integers [n, 3] from 0 to 11: those that led from each frame to the next.
+            frames: uint8 [n, k, 64, 64, 3], a tick apart and the oldest first. The last 4 are
+                dreamt on from and the last was seen last; a frame stack takes those that were seen
+                a step apart, so that it is full with k = 1 + (frame_stack - 1) * frame_skip, and
+                the oldest stands for those before it.
+            actions: Integers [n, 3] from 0 to 11: those that led from each of the last 4 frames to
+                the next.
             indices: Which dreams, each once.
 
         Raises:
@@ -156,12 +161,16 @@ class DreamVectorEnv(WorldVectorEnv):
         """
         self.require_started()
         chosen = checks.indices("indices", indices, self.num_envs, distinct=True)
-        context = self.dream.context
-        seen = _checked("frames", frames, (len(chosen), context, SIZE, SIZE, 3), np.uint8, 255)
-        pressed = _checked("actions", actions, (len(chosen), context - 1), np.int64, 11)
-        self.dream.wake(seen, pressed, chosen)
+        context, frames = self.dream.context, _on_host(frames)
+        count = max(context, frames.shape[1] if frames.ndim > 1 else 0)
+        seen = _checked("frames", frames, (len(chosen), count, SIZE, SIZE, 3), np.uint8, 255)
+        pressed = _checked(
+            "actions", _on_host(actions), (len(chosen), context - 1), np.int64, NUM_ACTIONS - 1
+        )
+        self.dream.wake(seen[:, -context:], pressed, chosen)
         if self._stack is not None:
-            stacks = seen[:, np.maximum(np.arange(-self.frame_stack, 0), -context)]
+            ago = self.frame_skip * np.arange(self.frame_stack)[::-1]
+            stacks = seen[:, np.maximum(count - 1 - ago, 0)]
             self._stack.fill(chosen, self.dream.tensor(stacks) if self._on_device else stacks)
 
     def _world_info(
@@ -187,13 +196,20 @@ def _dream_on_device(
     return DeviceDream(num_envs, dreamer, read_card(model), openings, compiled=compiled, **how)
 
 
-def _checked(name: str, value: Any, shape: tuple[int, ...], dtype: Any, most: int) -> NDArray[Any]:
+def _on_host(value: Any) -> NDArray[Any]:
+    return np.asarray(value.cpu() if hasattr(value, "cpu") else value)
+
+
+def _checked(
+    name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: Any, most: int
+) -> NDArray[Any]:
     """Return an array of whole numbers from 0 to `most`, or raise `ValueError`."""
-    array = np.asarray(value.cpu() if hasattr(value, "cpu") else value)
     if array.shape != shape:
         raise ValueError(f"{name} must have the shape {shape}, got {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"{name} must be whole numbers, got {array.dtype}")
+    if array.dtype == np.uint8 == dtype:  # nothing else fits in
+        return array
     if array.size and not (array.min() >= 0 and array.max() <= most):
         raise ValueError(f"{name} must be from 0 to {most}, got {array.min()} to {array.max()}")
     return array.astype(dtype)

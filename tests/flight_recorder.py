@@ -20,7 +20,7 @@ from simulators import make_simulator
 
 from mirage_env.arena import TRUNCATED
 from mirage_env.oracle.hash import state_hash
-from mirage_env.replay import Replay
+from mirage_env.replay import Replay, ReplayError
 from mirage_env.rules import UNIT, WAVES, Rules, fixed
 from mirage_env.simulator import Simulator
 
@@ -105,22 +105,23 @@ class Track:
         actions = b"".join(bytes([keys[i]]) * int(ticks[i]) for keys, ticks in done)
         return Flight(self.starts[i].copy(), end.copy(), actions, _rules(self.tuning[i]))
 
-    def replays(self) -> Iterator[tuple[int, Replay]]:
-        """Yield the newest replay of each environment that has played a tick."""
+    def flights(self) -> Iterator[tuple[int, Flight]]:
+        """Yield the newest flight of each environment that has played a tick."""
         for i in range(self.count):
             flight = self._flight(i, self.ends[i])
             if not flight.actions and i in self.before:
                 flight = self.before[i]
             if flight.actions:
-                yield i, flight.replay()
+                yield i, flight
 
 
 class FlightRecorder:
     """The tracks of all simulators of a test."""
 
     def __init__(self) -> None:
-        """Nothing is followed yet."""
+        """Nothing is followed yet, and nothing was refused by `write`."""
         self.tracks: list[Track] = []
+        self.refused: list[ReplayError] = []
 
     def follow(self, simulator: Simulator) -> Simulator:
         """Follow a simulator from now on, if its states are in the host's memory; return it."""
@@ -129,14 +130,21 @@ class FlightRecorder:
         return simulator
 
     def write(self, folder: Path) -> list[Path]:
-        """Write a replay of each environment to a folder, which is emptied; return the files."""
+        """Write a replay of each environment to a folder, which is emptied; return the files.
+
+        Some tests put arenas into states that no replay may begin with: those are left out.
+        """
         shutil.rmtree(folder, ignore_errors=True)
         written = []
         for number, track in enumerate(self.tracks):
-            for i, replay in track.replays():
+            for i, flight in track.flights():
                 name = f"env-{i}" if len(self.tracks) == 1 else f"simulator-{number}-env-{i}"
-                replay.save(folder / f"{name}.replay")
-                written.append(folder / f"{name}.replay")
+                try:
+                    flight.replay().save(folder / f"{name}.replay")
+                except ReplayError as error:
+                    self.refused.append(error)
+                else:
+                    written.append(folder / f"{name}.replay")
         return written
 
 
@@ -174,4 +182,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         return
     if written:
         told = f"{len(written)} in {written[0].parent}: mirage replay {written[0]}"
+        report.sections.append(("replays", told))
+    if recorder.refused:
+        told = f"{len(recorder.refused)} could not be written: {recorder.refused[0]}"
         report.sections.append(("replays", told))

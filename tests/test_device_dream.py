@@ -146,6 +146,39 @@ def test_results_do_not_change_with_the_next_step(model: Path) -> None:
             assert torch.equal(part, copy)
 
 
+def test_environments_on_a_device_wake_and_learn_as_those_on_the_host_do(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With stacks of frames a step apart, by tensors."""
+    import mirage_wm.vector_env as module
+
+    def made(num_envs: int, path: Path, *_: Any) -> DeviceDream:
+        how = _[-1]
+        openings = DeviceOpenings(NativeWorld(num_envs), 4)
+        return DeviceDream(
+            num_envs, load_dreamer(path, "cpu", None), read_card(path), openings, **how
+        )
+
+    how: dict[str, Any] = {"model": model, "runtime": "torch", "output": "torch"}
+    how |= {"frame_skip": 2, "frame_stack": 3}
+    host = module.DreamVectorEnv(N, device="cpu", **how)
+    monkeypatch.setattr(module, "_dream_on_device", made)
+    monkeypatch.setattr(module, "chosen_device", lambda device: "cuda")
+    device = module.DreamVectorEnv(N, device="cuda", **how)
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (2, 5, 64, 64, 3), np.uint8)
+    keys, actions = rng.integers(0, 12, (2, 3)), torch.from_numpy(rng.integers(0, 12, (6, N)))
+    seen = []
+    for envs in (host, device):
+        shown = [envs.reset(seed=3)[0], envs.step(actions[0])[0]]
+        envs.wake(torch.from_numpy(frames), torch.from_numpy(keys), [2, 0])
+        shown += [envs.observe(), *(envs.step(row)[0] for row in actions[1:])]
+        seen.append(torch.stack(shown))
+        envs.close()
+    assert torch.equal(*seen)
+    assert torch.equal(seen[1][2, [2, 0]], torch.from_numpy(frames[:, ::2]))
+
+
 def test_a_function_is_called_as_it_is_on_the_cpu() -> None:
     graphs = Graphs(lambda a, b: (a + b,), torch.device("cpu"))
     assert graphs(torch.ones(2), torch.ones(2))[0].tolist() == [2, 2]

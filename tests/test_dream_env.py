@@ -501,3 +501,80 @@ def test_pictures_are_enlarged_without_smoothing() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
     assert np.array_equal(enlarged(picture, 192), picture.repeat(3, 1).repeat(3, 2))
     assert enlarged(picture, 100).shape == (1, 100, 100, 3)
+
+
+# Waking -------------------------------------------------------------------------------------------
+
+
+def numbered(model: Path, **how: Any) -> DreamVectorEnv:
+    """Return three dreams whose next frame is one more than the last, all over."""
+    envs = DreamVectorEnv(3, model=model, num_threads=1, **how)
+    envs.dream.predictor = Script(1000)
+    envs.reset(seed=0)
+    return envs
+
+
+def film(length: int, first: int = 10) -> NDArray[np.uint8]:
+    """Return frames uint8 [1, length, 64, 64, 3], the one after `first` all 1 more."""
+    count = np.arange(first, first + length, dtype=np.uint8)
+    return np.broadcast_to(count[None, :, None, None, None], (1, length, 64, 64, 3)).copy()
+
+
+def test_woken_dreams_go_on_from_the_last_four_frames_and_their_keys(model: Path) -> None:
+    envs = numbered(model)
+    envs.wake(film(6), [[3, 4, 5]], [1])
+    assert envs.observe()[1].max() == envs.observe()[1].min() == 15
+    envs.step([7, 8, 9])
+    frames, actions = envs.dream.predictor.shown[-1]
+    assert frames[1, :, 0, 0, 0].tolist() == [12, 13, 14, 15]
+    assert actions[1].tolist() == [3, 4, 5, 8]
+    assert actions[0].tolist() == [0, 0, 0, 7]
+    envs.close()
+
+
+@pytest.mark.parametrize(
+    ("length", "skip", "seen"),
+    [
+        (4, 1, [10, 11, 12, 13]),
+        (7, 2, [10, 12, 14, 16]),  # frames of a stack are a step apart, not a tick
+        (4, 2, [10, 10, 11, 13]),  # the oldest stands for those before it
+        (12, 2, [15, 17, 19, 21]),
+    ],
+)
+def test_a_stack_of_a_woken_dream_is_what_was_seen_step_by_step(
+    length: int, skip: int, seen: list[int], model: Path
+) -> None:
+    envs = numbered(model, frame_stack=4, frame_skip=skip)
+    envs.wake(film(length), [[0, 0, 0]], [2])
+    assert envs.observe()[2, :, 0, 0, 0].tolist() == seen
+    envs.close()
+
+
+@pytest.mark.parametrize(
+    ("frames", "actions", "said"),
+    [
+        (film(3), [[0, 0, 0]], r"frames must have the shape \(1, 4, 64, 64, 3\), got \(1, 3,"),
+        (film(4)[0], [[0, 0, 0]], r"frames must have the shape \(1, 64, 64, 64, 3\)"),
+        (film(4) * 0.5, [[0, 0, 0]], "frames must be whole numbers, got float64"),
+        (film(4).astype(int) + 250, [[0, 0, 0]], "frames must be from 0 to 255, got 260 to 263"),
+        (film(4), [[0, 0]], r"actions must have the shape \(1, 3\), got \(1, 2\)"),
+        (film(4), [[0, 12, 0]], "actions must be from 0 to 11, got 0 to 12"),
+    ],
+)
+def test_what_no_dream_can_wake_from_is_refused(
+    frames: Any, actions: Any, said: str, model: Path
+) -> None:
+    envs = numbered(model)
+    before = envs.observe()
+    with pytest.raises(ValueError, match=said):
+        envs.wake(frames, actions, [0])
+    assert np.array_equal(envs.observe(), before)
+    envs.close()
+
+
+def test_one_environment_wakes_as_many_do(model: Path) -> None:
+    env = DreamEnv(model=model, num_threads=1, frame_stack=2, frame_skip=3)
+    env.reset(seed=0)
+    env.wake(film(4)[0], [1, 2, 3])
+    assert env.vector_env.observe()[0, :, 0, 0, 0].tolist() == [10, 13]
+    env.close()

@@ -91,6 +91,17 @@ def test_of_many_simulators_each_leaves_its_own_and_of_many_environments_the_fir
     assert "simulator-1-env-15" in replays
 
 
+def test_a_state_that_no_replay_begins_with_keeps_no_other_from_being_written(flights, tmp_path):
+    envs = MirageVectorEnv(3, backend="native")
+    envs.reset(seed=0)
+    for name in ("wave", "wave_timer", "rock_size"):  # as where play is recorded to learn from
+        envs.world.arenas[name][1] = 0
+    envs.step([1, 2, 3])
+    assert set(written(flights, tmp_path)) == {"env-0", "env-2"}
+    (refused,) = flights.refused
+    assert "'wave' must be from 1" in str(refused)
+
+
 def test_a_failing_test_names_its_replays_and_a_passing_one_leaves_none(tmp_path):
     name = f"flights_{tmp_path.name}"  # in the tests' own folder, whose conftest is wanted
     (tmp_path / f"test_{name}.py").write_text(

@@ -12,6 +12,7 @@ pygame = pytest.importorskip("pygame")
 from mirage_env.play.app import App, display_missing  # noqa: E402
 from mirage_env.play.controls import BUTTON_KEYS, COMMAND_KEYS, Command, Controls  # noqa: E402
 from mirage_env.play.demo import Demonstration  # noqa: E402
+from mirage_env.play.ink import text  # noqa: E402
 from mirage_env.play.layout import layout, window_size  # noqa: E402
 from mirage_env.play.pace import Pace  # noqa: E402
 from mirage_env.play.record import picture, record  # noqa: E402
@@ -446,6 +447,17 @@ def test_every_state_of_the_player_looks_different(both):
         View().draw(surface, session, overlay)
         looks[pygame.image.tobytes(surface, "RGB")] = state
     assert len(looks) == 5
+
+
+def test_letters_are_drawn_after_another_program_of_the_process_has_quit_pygame():
+    """As Gymnasium's CartPole does when it is closed."""
+    surface = pygame.Surface((200, 40))
+    text(surface, "before", (0, 20), 20, (255, 255, 255))
+    pygame.quit()
+    for string in ("before", "after"):
+        surface.fill((0, 0, 0))
+        text(surface, string, (0, 20), 20, (255, 255, 255))
+        assert any(pygame.image.tobytes(surface, "RGB"))
 
 
 # The window ---------------------------------------------------------------------------------------

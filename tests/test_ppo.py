@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -228,6 +231,20 @@ def test_an_agent_that_holds_its_keys_is_measured_for_as_long_as_one_that_does_n
         assert cut_off == [False] * (12 // frame_skip - 1) + [True]
 
 
+def test_all_gradients_are_taken_over_as_many_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiled network would be compiled anew for another size, in the minutes of learning."""
+    config = ppo_gpu.Config(num_envs=5, rollout=7, batch_size=10, epochs=3, agent=SMALL)
+    learner, sizes, loss = ppo_gpu.Learner(config, OneKey(5), "cpu"), [], ppo_gpu.loss
+
+    def counting(agent: Any, given: ppo_gpu.Batch, config: ppo_gpu.Config) -> Any:
+        sizes.append(len(given.actions))
+        return loss(agent, given, config)
+
+    monkeypatch.setattr(ppo_gpu, "loss", counting)
+    learner.iterate(1.0)
+    assert sizes == [8] * 4 * 3  # 35 steps in 4 parts: 3 wait for another order
+
+
 class OneKey(VectorEnv):
     """Shows noise; action 3 is worth 100 points, any other none. An episode is five steps."""
 
@@ -316,6 +333,116 @@ def test_a_run_of_two_updates_writes_an_agent_a_curve_and_a_report(
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["curve"][0]["steps"] == 64
     assert "did not beat the turret" in capsys.readouterr().out
+
+
+def a_run(out: Path, **how: Any) -> ppo_gpu.Config:
+    small: dict[str, Any] = {"num_envs": 4, "rollout": 8, "batch_size": 16, "episodes": 2}
+    small |= {"max_episode_ticks": 20, "device": "cpu", "agent": SMALL, "minutes": 1e-9} | how
+    return ppo_gpu.Config(out=out, **small)
+
+
+def learned(config: ppo_gpu.Config) -> ppo_gpu.Learner:
+    return ppo_gpu.Learner(config, OneKey(config.num_envs), "cpu")
+
+
+def rate_of(learner: ppo_gpu.Learner) -> float:
+    (group,) = learner._optimiser.param_groups
+    return group["lr"]
+
+
+def never() -> bool:
+    return False
+
+
+def test_the_learning_rate_falls_through_all_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = a_run(Path("nowhere"), minutes=1e9, steps=32 * 6, measure_every=1e-9)
+    learner, rates = learned(config), []
+    monkeypatch.setattr(learner, "learn", lambda batch: rates.append(rate_of(learner)))
+    assert len(list(ppo_gpu.rounds(learner, never))) == 6
+    assert rates == pytest.approx([config.learning_rate * left / 6 for left in range(6, 0, -1)])
+
+
+def test_a_run_that_is_told_to_stop_ends_after_the_update_under_way() -> None:
+    learner = learned(a_run(Path("nowhere"), minutes=1e9))
+    answers = iter([False, False, True, True])
+    assert len(list(ppo_gpu.rounds(learner, lambda: next(answers)))) == 1
+    assert learner.steps == 3 * 32
+    assert len(list(ppo_gpu.rounds(learner, lambda: True))) == 1
+    assert learner.steps == 4 * 32
+
+
+def test_a_signal_ends_a_run_with_its_agent_and_what_was_measured(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = a_run(tmp_path, minutes=1e9, measure_every=1e-9)
+    measured, rows = ppo_gpu.measured, []
+
+    def ends_in_the_third(config: ppo_gpu.Config, learner: ppo_gpu.Learner) -> dict[str, float]:
+        rows.append(measured(config, learner) | {"score": [5.0, 9.0, 7.0][len(rows)]})
+        if len(rows) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return rows[-1]
+
+    monkeypatch.setattr(ppo_gpu, "measured", ends_in_the_third)
+    before = signal.getsignal(signal.SIGTERM)
+    ppo_gpu.main(config)
+    assert signal.getsignal(signal.SIGTERM) is before
+    best = load_agent(tmp_path / "agent.safetensors")
+    assert best.card["training"]["steps"] == 2 * 32
+    assert best.card["figures"]["score"] == 9
+    last = load_agent(tmp_path / "last.safetensors")
+    assert last.card["training"]["steps"] == 3 * 32
+    curve = json.loads((tmp_path / "report.json").read_text())["curve"]
+    assert [row["score"] for row in curve] == [5, 9, 7]
+
+
+def test_a_run_that_is_stopped_before_the_first_measurement_keeps_its_agent(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iterate = ppo_gpu.Learner.iterate
+
+    def interrupted(self: ppo_gpu.Learner, remaining: float) -> None:
+        iterate(self, remaining)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(ppo_gpu.Learner, "iterate", interrupted)
+    ppo_gpu.main(a_run(tmp_path, minutes=1e9))
+    assert load_agent(tmp_path / "last.safetensors").card["training"]["steps"] == 32
+    assert [path.name for path in tmp_path.iterdir()] == ["last.safetensors"]
+    assert "stopped" in capsys.readouterr().out
+
+
+def test_the_first_step_of_an_environment_is_not_of_the_learning() -> None:
+    """In it a dream is compiled and recorded, for a minute."""
+    config = a_run(Path("nowhere"))
+    envs, fresh = (ppo_gpu.make_envs(config, **ppo_gpu.placed("cpu")) for _ in range(2))
+    assert int(envs.unwrapped.world.arenas["tick"].max()) == config.agent.frame_skip
+    seen, _ = envs.reset(seed=7)
+    assert torch.equal(seen, fresh.reset(seed=7)[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--episodes", "1"], "episodes must be a whole number of at least 2, got 1"),
+        (["--minutes", "0"], "minutes must be more than 0, got 0.0"),
+        (["--rollout", "0"], "rollout must be a whole number of at least 1, got 0"),
+        (["--out", "/proc/nowhere"], "/proc/nowhere"),
+        (["--device", "cuda:99"], "cuda:99"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_line(arguments: list[str], said: str) -> None:
+    example = Path(ppo_gpu.__file__)
+    done = subprocess.run(
+        [sys.executable, str(example), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode in (1, 2)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.gpu

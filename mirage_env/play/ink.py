@@ -35,16 +35,11 @@ _DART = ((0.0, -2.8), (2.0, 2.2), (0.0, 1.2), (-2.0, 2.2))
 _FINE = 8  # ships are drawn so many times larger, then reduced, for smooth edges
 
 
-@lru_cache(maxsize=64)
-def _font(height: int) -> pygame.font.Font:
-    if not pygame.font.get_init():
-        pygame.font.init()
-    return pygame.font.Font(None, height)
-
-
 @lru_cache(maxsize=512)
 def _letters(string: str, height: int, colour: Colour, spacing: int) -> pygame.Surface:
-    font = _font(height)
+    if not pygame.font.get_init():
+        pygame.font.init()
+    font = pygame.font.Font(None, height)  # not kept: `pygame.quit`, of anybody, is its end
     glyphs = [font.render(letter, True, colour) for letter in string]
     width = sum(glyph.get_width() + spacing for glyph in glyphs) - spacing
     surface = pygame.Surface((max(width, 1), font.get_linesize()), pygame.SRCALPHA)

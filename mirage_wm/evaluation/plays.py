@@ -105,15 +105,15 @@ def stacked(some: list[Tick]) -> Tick:
     return Tick(*(np.stack(parts) for parts in zip(*some, strict=True)))
 
 
-def plays(n: int, future: int, rules: Rules, *, seed: int = HELD_OUT) -> Plays:
+def plays(n: int, future: int, rules: Rules, *, seed: int = HELD_OUT, past: int = PAST) -> Plays:
     """Return up to n stretches of play as it goes: what is rare in it is rare in them.
 
-    Arenas in which an episode ends on the way are left out.
+    Arenas in which an episode ends on the way are left out. Each start has `past` frames.
     """
     source = ticks(n, rules, seed)
-    seen = stacked([next(source) for _ in range(PAST + future)])
+    seen = stacked([next(source) for _ in range(past + future)])
     rows = np.flatnonzero(~seen.begun[1:].any(0))
-    return _cut(Tick(*(part[:, rows] for part in seen)), rules)
+    return _cut(Tick(*(part[:, rows] for part in seen)), rules, past)
 
 
 def sorted_by_moment(
@@ -151,18 +151,18 @@ def sorted_by_moment(
     return Sorted(kept, {m: int(counts[m]) for m in kept}, int(counts.sum()))
 
 
-def _cut(seen: Tick, rules: Rules) -> Plays:
-    """Return ticks [PAST + future, n] of one episode each as starts and futures."""
+def _cut(seen: Tick, rules: Rules, past: int = PAST) -> Plays:
+    """Return ticks [past + future, n] of one episode each as starts and futures."""
     moments = [
         classify(seen.arenas[t - 1], seen.arenas[t], seen.terminated[t])
-        for t in range(PAST, len(seen.arenas))
+        for t in range(past, len(seen.arenas))
     ]
     return Plays(
-        Starts.of(seen.arenas[:PAST], seen.actions[1:PAST].T, rules),
-        np.ascontiguousarray(seen.actions[PAST:].T),
+        Starts.of(seen.arenas[:past], seen.actions[1:past].T, rules),
+        np.ascontiguousarray(seen.actions[past:].T),
         np.stack(moments, 1),
-        np.ascontiguousarray(seen.rewards[PAST:].T),
-        np.ascontiguousarray(seen.terminated[PAST:].T),
+        np.ascontiguousarray(seen.rewards[past:].T),
+        np.ascontiguousarray(seen.terminated[past:].T),
     )
 
 

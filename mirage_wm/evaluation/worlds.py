@@ -53,8 +53,8 @@ class Starts(NamedTuple):
 
     Attributes:
         arenas: Records [n] of the hidden states, at the last frame.
-        frames: uint8 [n, PAST, 64, 64, 3], the oldest first.
-        actions: int64 [n, PAST - 1]; the last led to the last frame.
+        frames: uint8 [n, PAST, 64, 64, 3] (or more), the oldest first.
+        actions: int64 [n, PAST - 1], one less than frames; the last led to the last frame.
     """
 
     arenas: Arenas
