@@ -36,7 +36,7 @@ test-slow: $(VENV)/dev.installed
 	$(PYTEST) -m "slow and not gpu"
 
 test-gpu: $(VENV)/dev.installed
-	$(PYTEST) -m "gpu and not alone" --numprocesses 4
+	$(PYTEST) -m "gpu and not alone" --numprocesses auto --maxprocesses 8
 	$(PYTEST) -m "gpu and alone"
 
 style: $(VENV)/dev.installed $(VENV)/page.installed
