@@ -172,7 +172,9 @@ def centred(pictures: Tensor) -> Tensor:
     newest = pictures[:, -1].float()
     hull = newest.new_zeros(newest.shape[:3])  # how much each pixel looks like the hull
     for colour in COLOURS["SHIP_COLOURS"][1:]:  # with one life left, two or three
-        distance = (newest - newest.new_tensor(colour)).square().sum(-1)
+        distance = torch.zeros_like(hull)
+        for channel, level in enumerate(colour):  # a tensor made of it would wait for a GPU
+            distance += (newest[..., channel] - level).square()
         hull += (distance / -(HULL_SPREAD**2)).exp()
     # A hull is many such pixels together; what only resembles one counts for nothing then.
     around = nn.functional.pad(hull[:, None], (1, 1, 1, 1), mode="circular")
