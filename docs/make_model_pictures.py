@@ -71,7 +71,7 @@ def dot() -> Image.Image:
     rows = []
     for seed in range(3):
         normal = np.random.default_rng(seed).normal(size=(size, size))
-        drawn = [Sampler(steps=steps).sample(denoise, normal) for steps in (1, 2, 3, 4)]
+        drawn = [Sampler(steps=steps, decided=0).sample(denoise, normal) for steps in (1, 2, 3, 4)]
         rows.append([shown(x[..., None].repeat(3, 2) / strength) for x in drawn])
     return sheet(rows)
 

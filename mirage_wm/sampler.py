@@ -1,4 +1,7 @@
-"""From noise to a frame: the deterministic sampler of EDM (Karras et al. 2022, Algorithm 1)."""
+"""From noise to a frame: the deterministic sampler of EDM (Karras et al. 2022, Algorithm 1).
+
+It draws what chance has to decide; what is known without is taken from its first evaluation.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,9 @@ class Sampler:
         sigma_min: The last one, before none.
         rho: How much closer the low levels lie than the high ones.
         heun: Correct each step but the last by a second evaluation (Heun), not Euler's alone.
+        decided: Mean square, around a pixel, of the difference between what is drawn and what the
+            first evaluation says, up to which nothing has been left to chance there: then the first
+            evaluation stands, which is more exact. Above twice that all is as drawn. 0: everywhere.
     """
 
     steps: int = 4
@@ -37,6 +43,7 @@ class Sampler:
     sigma_min: float = 0.25
     rho: float = 7.0
     heun: bool = False
+    decided: float = 0.005
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for what is no way down."""
@@ -46,6 +53,8 @@ class Sampler:
                 f"sigma_min and sigma_high must rise from 0 to {SIGMA_MAX}, got {self.sigma_min} "
                 f"and {self.sigma_high}"
             )
+        if not self.decided >= 0:
+            raise ValueError(f"decided must be at least 0, got {self.decided}")
 
     def levels(self) -> list[float]:
         """Return the levels sigma_0 = SIGMA_MAX, sigma_1 … sigma_(N-1), and sigma_N = 0."""
@@ -63,13 +72,30 @@ class Sampler:
                 to it.
             noise: Standard normal, of the shape of what is sampled; tensors and arrays alike.
         """
-        levels = self.levels()
+        levels, mean = self.levels(), None
         x = levels[0] * noise
         for sigma, lower in pairwise(levels):
-            slope = (x - denoise(x, sigma)) / sigma  # dx/dsigma (Eq. 3)
+            denoised = denoise(x, sigma)
+            mean = denoised if mean is None else mean
+            slope = (x - denoised) / sigma  # dx/dsigma (Eq. 3)
             following = x + (lower - sigma) * slope
             if self.heun and lower > 0:
                 again = (following - denoise(following, lower)) / lower
                 following = x + (lower - sigma) * (slope + again) / 2
             x = following
-        return x
+        if self.steps == 1 or not self.decided:
+            return x
+        off = x - mean
+        square = _around(_around((off * off).mean(1)).swapaxes(-1, -2)).swapaxes(-1, -2)
+        return mean + (square / self.decided - 1).clip(0, 1)[:, None] * off
+
+
+def _around(a: Any) -> Any:
+    """Return the mean of five neighbours along the last axis of a torus."""
+    total = a * 1
+    for k in (1, 2):
+        total[..., k:] += a[..., :-k]
+        total[..., :k] += a[..., -k:]
+        total[..., :-k] += a[..., k:]
+        total[..., -k:] += a[..., :k]
+    return total / 5

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,9 +59,12 @@ def test_levels_fall_from_the_highest_to_the_lowest_and_then_to_none() -> None:
     high, middle, low = Sampler(steps=4).levels()[1:4]
     assert Sampler(steps=2).levels() == pytest.approx([SIGMA_MAX, middle, 0])
     assert high > middle > low
+    wrong: dict[str, Any]
     for wrong in ({"steps": 0}, {"steps": 65}, {"sigma_min": 0.0}, {"sigma_high": 5.0}):
         with pytest.raises(ValueError, match=r"whole number from 1 to 64|must rise from"):
             Sampler(**wrong)
+    with pytest.raises(ValueError, match="decided must be at least 0, got -1"):
+        Sampler(decided=-1)
 
 
 def test_with_the_perfect_denoiser_of_a_dot_somewhere_few_steps_put_it_in_one_place() -> None:
@@ -71,7 +76,7 @@ def test_with_the_perfect_denoiser_of_a_dot_somewhere_few_steps_put_it_in_one_pl
         return 3 * odds / odds.sum(1, keepdims=True)
 
     noise = np.random.default_rng(0).normal(size=(200, 1500))
-    drawn = Sampler(steps=3).sample(denoise, noise).max(1) / 3
+    drawn = Sampler(steps=3, decided=0).sample(denoise, noise).max(1) / 3
     assert (drawn > 0.9).mean() > 0.8
     assert np.median(Sampler(steps=1).sample(denoise, noise).max(1)) < 0.1
 
@@ -93,10 +98,38 @@ def test_with_the_perfect_denoiser_of_two_points_the_sampler_commits_to_one() ->
     def ends(sampler: Sampler) -> np.ndarray:
         return sampler.sample(lambda x, sigma: np.tanh(x / sigma**2), noise)
 
-    landed = ends(Sampler(steps=64, sigma_high=4.5, sigma_min=0.02))
+    landed = ends(Sampler(steps=64, sigma_high=4.5, sigma_min=0.02, decided=0))
     assert (np.abs(np.abs(landed) - 1) < 0.01).mean() > 0.99
     assert (landed > 0).mean() == pytest.approx(0.5, abs=0.02)
     assert np.abs(ends(Sampler(steps=1))).mean() < 0.2  # one evaluation gives the mean
+
+
+def test_what_is_drawn_counts_where_chance_has_decided_and_the_mean_elsewhere() -> None:
+    mean, drawn = np.zeros((2, 1, 3, 16, 16))
+    drawn[0, :, 2, 0] = 1.0  # a bright pixel at the seam
+    drawn[0, 0, 8, 8] = 0.1  # a faint error
+    sampler = Sampler(steps=2, decided=0.005)
+
+    def landed(as_array: Callable[[np.ndarray], Any]) -> Any:
+        def denoise(x: Any, sigma: float) -> Any:
+            return as_array(mean if sigma == SIGMA_MAX else drawn)
+
+        return sampler.sample(denoise, as_array(mean))
+
+    frame = landed(lambda a: a)
+    wanted = drawn.copy()
+    wanted[0, 0, 8, 8] = 0
+    np.testing.assert_allclose(frame, wanted)
+    # Twice the threshold is passed at all pixels of which one of five times five is the bright one.
+    drawn[:] = 0.001
+    drawn[0, :, 2, 0] = 1.0
+    near = landed(lambda a: a)[0, 0] == 0.001
+    expected = np.zeros((16, 16), bool)
+    expected[np.ix_(range(5), (14, 15, 0, 1, 2))] = True
+    expected[2, 0] = False
+    np.testing.assert_array_equal(near, expected)
+    same = landed(torch.from_numpy)
+    np.testing.assert_array_equal(same.numpy(), landed(lambda a: a))
 
 
 def test_heuns_correction_is_of_a_higher_order() -> None:
@@ -105,7 +138,7 @@ def test_heuns_correction_is_of_a_higher_order() -> None:
     exact = SIGMA_MAX / math.sqrt(1 + SIGMA_MAX**2)
 
     def error(heun: bool) -> float:
-        sampler = Sampler(steps=16, sigma_high=4.0, sigma_min=0.02, heun=heun)
+        sampler = Sampler(steps=16, sigma_high=4.0, sigma_min=0.02, heun=heun, decided=0)
         return abs(sampler.sample(lambda x, sigma: x / (1 + sigma**2), noise)[0] - exact)
 
     assert error(True) < 0.2 * error(False)
