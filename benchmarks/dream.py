@@ -13,7 +13,9 @@ precision and as a CUDA graph too.
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -107,6 +109,14 @@ def main() -> None:
 
     device = chosen_device(options.device)
     contestants: dict[str, tuple[str, Work]] = {}
+
+    def enter(name: str, make: Callable[[], Work]) -> None:
+        began = time.monotonic()
+        work = make()
+        work()  # compiles
+        contestants[name] = ("frames/s", work)
+        print(f"{name}: ready after {time.monotonic() - began:.1f} s", flush=True)
+
     for n in options.batches:
         for model in options.models:
             draws = read_card(model).kind == "diffusion"
@@ -115,11 +125,10 @@ def main() -> None:
             for steps, runtime in product(steps_of, runtimes):
                 name = f"dream {model}{f', {steps} evaluations' if draws else ''}, batch {n}"
                 name += f", by {runtime}" if runtime != "auto" else ""
-                work = dreams(n, model, device, runtime, steps, options.compiled)
-                contestants[name] = ("frames/s", work)
+                enter(name, partial(dreams, n, model, device, runtime, steps, options.compiled))
         if not options.no_diamond:
             name = f"denoiser as large as DIAMOND's, 3 evaluations, batch {n}"
-            contestants[name] = ("frames/s", diamond(n, device, options.compiled))
+            enter(name, partial(diamond, n, device, options.compiled))
     figures = rates(contestants, options.rounds, options.seconds)
     print_table(figures)
     if options.save:
