@@ -38,10 +38,10 @@ TRAINING = Template("""\
   below 2^62. A mixture of players presses the keys (random keys, aimed shooting, dodging, fleeing,
   idling$also; `mirage_wm/behaviours.py`), a share of the episodes begins at a later wave with fewer
   lives, and rare events are drawn more often (`mirage_wm/windows.py`).
-- **Recipe**: $steps steps of $batch windows on $device$start. Squared error, and its
-  logarithm for frames better than 40 dB; $rollouts of the time dreams along
-  films$reach$through$stopped. $optimizer, learning rate $peak, in the dreams
-  $rollout_peak; averaged weights (decay $ema).
+- **Recipe**: $steps steps of $batch windows on $device$start.
+  Squared error, and its logarithm for frames better than 40 dB; $rollouts of the time
+  dreams along films$reach$through$stopped. $optimizer, learning rate
+  $peak, in the dreams $rollout_peak; averaged weights (decay $ema).
 """)
 
 KINDS = {
