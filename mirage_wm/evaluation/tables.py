@@ -312,8 +312,9 @@ def benchmarked(path: Path) -> dict[str, str]:
     """
     found, usual = {}, f"{Sampler().steps} evaluations"
     for one in json.loads(path.read_text())["rates"]:
-        model, *drawn, batch = one["name"].removeprefix("dream ").split(", ")
-        if batch == "batch 1" and one["name"].startswith("dream "):
+        name = one["name"].removesuffix(", by native")  # the usual runtime; others are left out
+        model, *drawn, batch = name.removeprefix("dream ").split(", ")
+        if batch == "batch 1" and name.startswith("dream "):
             words = f"{one['median']:,.0f}"
             if drawn:
                 found[f"{model}@{drawn[0].split()[0]}"] = words
