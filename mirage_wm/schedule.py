@@ -50,7 +50,8 @@ class Schedule:
 
     def stage(self, progress: float) -> Stage:
         """Return what is done at this point."""
-        return Stage.SINGLE if progress < 1 - self.rollouts else Stage.ROLLOUTS
+        single = not self.rollouts or progress < 1 - self.rollouts
+        return Stage.SINGLE if single else Stage.ROLLOUTS
 
     def learning_rate(self, progress: float, step: int) -> float:
         """Return the learning rate at this point."""

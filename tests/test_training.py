@@ -431,6 +431,7 @@ def test_the_learning_rate_warms_up_falls_and_starts_anew_for_rollouts() -> None
     assert schedule.learning_rate(1.0, 99) == pytest.approx(0.0)
     stages = [schedule.stage(p) for p in (0.0, 0.79, 0.81, 1.0)]
     assert stages == [Stage.SINGLE] * 2 + [Stage.ROLLOUTS] * 2
+    assert Schedule(rollouts=0.0).stage(1.0) is Stage.SINGLE
     with pytest.raises(ValueError, match=r"must be 0 to 1, got 1\.5"):
         Schedule(rollouts=1.5)
 
