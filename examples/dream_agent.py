@@ -14,7 +14,7 @@ episodes of the real game, and so do a player of random keys and a scripted one 
 Dreams drift from the game. So they are short, as long as a rollout, and each wakes from a moment of
 the real game that scripted players have recorded before, as in DIAMOND (Alonso et al. 2024) and
 Dreamer (Hafner et al. 2020); the value tells what would come after. A dream that begins with an
-episode would have drifted before its rocks are solid.
+episode is less true, and gains too little at first.
 
 What an agent exploits in a dream shows in how it fares there and in the game, from the same
 moments, beside others.
@@ -137,20 +137,14 @@ def parts(
         compiled=config.compiled,
     )
     dreamer = DreamLearner(ppo, envs, device, recorded(ppo.agent, config.moments, TRAINING))
-    for row, last in learning(dreamer, "dream", stopped):
-        report["learning"]["dream"].append(row)
-        scores["dream"] = last
-        yield
+    yield from learning(dreamer, "dream", report, scores, stopped)
     told(report, "agent that learned in dreams", scores["dream"])
     envs.close()
 
     as_long = replace(ppo, steps=dreamer.steps, minutes=1e6)
     envs = ppo_gpu.make_envs(as_long, **ppo_gpu.placed(device))
     gamer = ppo_gpu.Learner(as_long, envs, device)
-    for row, last in learning(gamer, "game", stopped):
-        report["learning"]["game"].append(row)
-        scores["game"] = last
-        yield
+    yield from learning(gamer, "game", report, scores, stopped)
     told(report, "agent that learned in the game", scores["game"])
     envs.close()
 
@@ -203,9 +197,13 @@ class DreamLearner(ppo_gpu.Learner):
 
 
 def learning(
-    learner: ppo_gpu.Learner, name: str, stopped: Callable[[], bool]
-) -> Iterator[tuple[dict[str, float], np.ndarray]]:
-    """Let an agent learn; yield how far it is and its scores in the game, at times and at the end.
+    learner: ppo_gpu.Learner,
+    name: str,
+    report: dict[str, Any],
+    scores: dict[str, np.ndarray],
+    stopped: Callable[[], bool],
+) -> Iterator[None]:
+    """Let an agent learn; at times and at the end tell how far it is, and how it plays the game.
 
     It is kept in NAME.safetensors. One that is stopped is not scored any more.
     """
@@ -220,13 +218,14 @@ def learning(
         }
         training = ppo_gpu.described(config, learner) | {"learned in": name}
         save_agent(path, learner.agent, training, row)
-        scores = np.zeros(0)
+        scores[name] = np.zeros(0)
         if not stopped():
-            scores = ppo_gpu.scores(learner.agent, config)
-            row["score"], row["score_ci"] = (round(x, 1) for x in ppo_gpu.interval(scores))
+            scores[name] = ppo_gpu.scores(learner.agent, config)
+            row["score"], row["score_ci"] = (round(x, 1) for x in ppo_gpu.interval(scores[name]))
             save_agent(path, learner.agent, training, row | {"episodes": config.episodes})
         print(f"{name}:", "  ".join(f"{key} {value:,}" for key, value in row.items()), flush=True)
-        yield row, scores
+        report["learning"][name].append(row)
+        yield
 
 
 def told(report: dict[str, Any], name: str, scores: np.ndarray) -> None:

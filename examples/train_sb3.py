@@ -44,7 +44,7 @@ class Config:
 
     env: Literal["Mirage-v0", "Mirage-Dream-v0"] = "Mirage-v0"
     model: str = "v2"
-    """Who dreams: in dreams of v1 that begin with an episode nothing is gained."""
+    """Who dreams: v1 never dreams of a next wave."""
     out: Path = Path("runs/sb3")
     """Folder for agent.zip and curve.csv."""
     minutes: float = 10.0

@@ -51,8 +51,10 @@ class Event(IntFlag):
 
 
 _HITS = {20: 1, 40: 1, 50: 2, 70: 3, 100: 4, 120: 5, 150: 6, 200: 4}
-_SHIELD_REACH = [float(reach + constants().SHIELD_RADIUS[1]) for reach in constants().ROCK_REACH]
-"""How near a rock of each size is to the ship when it meets the widest shield, 1/1024 unit."""
+_C = constants()
+_SHIELD_REACH = [0, *(reach + _C.SHIELD_RADIUS[1] for reach in _C.ROCK_REACH[1:])]
+"""How near a rock of each size is to the ship when it meets the widest shield, 1/1024 unit; nothing
+is within 0."""
 _EVENTS_OF_REWARD = torch.tensor([_HITS.get(reward, 0) for reward in REWARDS], dtype=torch.uint8)
 
 
@@ -149,7 +151,7 @@ class Recorder:
             TrainedPlayer(agent, self.simulator) if agent else None,
         )
         self._hits = _EVENTS_OF_REWARD.to(self.device)
-        self._reach = torch.tensor(_SHIELD_REACH, device=self.device)
+        self._square_reach = torch.tensor(_SHIELD_REACH, device=self.device).float().square()
         classes = torch.tensor(REWARDS)
         self._edges = ((classes[:-1] + classes[1:]) / 2).to(self.device)
         everywhere = torch.ones(num_envs, dtype=torch.bool, device=self.device)
@@ -265,6 +267,5 @@ class Recorder:
         now = self.arenas["shield"] > 0
         places = ((self.arenas[f"rock_{axis}"], self.arenas[f"ship_{axis}"]) for axis in "xy")
         x, y = (((rock - ship[:, None]) >> 16).float() for rock, ship in places)
-        size = self.arenas["rock_size"]
-        within = (size > 0) & (x.square() + y.square() < self._reach[size.long()].square())
+        within = x.square() + y.square() < self._square_reach[self.arenas["rock_size"].long()]
         return (before != now) | (now & within.any(1))

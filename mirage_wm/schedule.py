@@ -57,9 +57,8 @@ class Schedule:
         """Return the learning rate at this point."""
         single = 1 - self.rollouts
         if self.stage(progress) is Stage.ROLLOUTS:
-            done = (progress - single) / max(self.rollouts, 1e-9)
-            return self.rollout_peak * _cosine(done)
-        rate = self.peak * (self.floor + (1 - self.floor) * _cosine(progress / max(single, 1e-9)))
+            return self.rollout_peak * _cosine((progress - single) / self.rollouts)
+        rate = self.peak * (self.floor + (1 - self.floor) * _cosine(progress / single))
         return rate * min(1.0, (step + 1) / max(self.warm_up, 1))
 
 
