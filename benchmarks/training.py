@@ -113,7 +113,7 @@ def main() -> None:
         budget=Budget(total_steps=10**6),
         refresh=10**9,
         net=replace(config.net, widths=tuple(options.widths or config.net.widths)),
-        data=replace(config.data, chunks=2, burn_in=200, play=options.play),
+        data=replace(config.data, burn_in=200, play=options.play),
     )
     trainer = Trainer(config)
     try:
@@ -134,7 +134,7 @@ def main() -> None:
     print_table(figures)
     print("\n".join(lines))
     if torch.cuda.is_available():
-        print(f"at most {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB of the GPU's memory")
+        print(f"at most {torch.cuda.max_memory_reserved() / 2**30:.2f} GiB of the GPU's memory")
     if options.save:
         device = gpu() if torch.cuda.is_available() else None
         print(f"wrote {save(f'training-{options.run}', figures, {}, device)}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mirage_env.rules import Rules
@@ -54,6 +55,20 @@ on what the net is given alone, so the mean of what may come is still the best a
 NOISED = (3, 6)
 """Of every eight windows, those whose context is noised: of a diffusion model one that is to name
 the mean and one that is to remove noise."""
+
+TINTED = (1, 2, 4)
+"""Of every eight windows, those whose context is tinted: it is to be seen as what it was.
+
+A colour that is off by a level or two is no error to speak of in a frame, and so nothing held a
+dream to its colours: by two levels a tick, red ships became orange and cyan ones grey, and then
+they were no ships any more."""
+
+TINT = 0.2
+"""The most that training tints the frames a model sees, as a share of their brightness: the
+deviation of a channel."""
+
+PATCH = 8
+"""Pixels over which a tint changes."""
 
 
 @dataclass
@@ -255,20 +270,41 @@ class Objective:
         return dreams.seen[:, -3:] + dreams.sampler.sample(denoise, noise) / 2
 
     def _soil(self, seen: Tensor) -> Tensor:
-        """Add noise to the context of some windows, in place; return its levels, float [B]."""
+        """Spoil the context of some windows, in place; return the levels of noise, float [B].
+
+        A model is told of noise. It is not told of tints, which it has to find as in a dream.
+        """
+        for offset in TINTED:
+            part = seen[offset::8]
+            if len(part):
+                part.copy_(self._tinted(part, TINT * self._uniform(part)))
         told = seen.new_zeros(len(seen))
         if not self.model.config.context_noise:
             return told
         for offset in NOISED:
             part = seen[offset::8]
             if len(part):
-                level = CONTEXT_NOISE * self._group.rows_of_random(
-                    lambda n: torch.rand(n, device=seen.device, generator=self.generator),
-                    len(part),
-                )
+                level = CONTEXT_NOISE * self._uniform(part)
                 part += level[:, None, None, None] * self._normal(part.shape, seen)
                 told[offset::8] = level
         return told
+
+    def _tinted(self, seen: Tensor, level: Tensor) -> Tensor:
+        """Shift colours by a smooth field, the same in all frames; black stays black."""
+        n, _, height, width = seen.shape
+        field = self._normal((n, 3, height // PATCH, width // PATCH), seen)
+        field = F.pad(field * level[:, None, None, None], (1, 1, 1, 1), mode="circular")
+        field = F.interpolate(field, scale_factor=PATCH, mode="bilinear")
+        field = field[:, None, :, PATCH:-PATCH, PATCH:-PATCH]
+        pictures = seen.unflatten(1, (-1, 3))
+        tinted = pictures + field * pictures.amax(2, keepdim=True)
+        return tinted.clamp(0, 1).flatten(1, 2)
+
+    def _uniform(self, like: Tensor) -> Tensor:
+        """Return a number from 0 to 1 for each window, float [B]."""
+        return self._group.rows_of_random(
+            lambda n: torch.rand(n, device=like.device, generator=self.generator), len(like)
+        )
 
     def _normal(self, shape: Any, like: Tensor, parts: int = 1) -> Tensor:
         return self._group.rows_of_random(

@@ -133,8 +133,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "4gb": {
         "compile": "off",
         "precision": "fp32",
-        "batch": 128,
-        "refresh": 48,
+        "batch": 64,
+        "rollout": 2,
         "validate_films": 64,
         "data": {"arenas": 256, "chunks": 4, "table": 8192},
     },

@@ -9,7 +9,7 @@ from small_models import lively_diffusion, lively_model
 from mirage_env.rules import Rules
 from mirage_wm.diffusion import Diffusion
 from mirage_wm.frame_model import CONTEXT_NOISE, Errors, to_context
-from mirage_wm.objectives import KNEE, LOG_FLOOR, NEAR, NOISED, PIXELS, Objective
+from mirage_wm.objectives import KNEE, LOG_FLOOR, NEAR, NOISED, PIXELS, TINTED, Objective
 from mirage_wm.recorder import Event
 from mirage_wm.regression import Regression
 from mirage_wm.unet_config import UNetConfig
@@ -134,8 +134,26 @@ def test_two_of_eight_contexts_are_noised_and_the_model_is_told_how_much() -> No
     (told,), (std,) = told_levels, spread
     assert [i % 8 in NOISED for i in range(32)] == (told > 0).tolist()
     assert told.max() <= CONTEXT_NOISE
-    torch.testing.assert_close(std, told, atol=2e-3, rtol=0)
-    assert (std[told == 0] == 0).all()
+    noised, tinted = told > 0, torch.tensor([i % 8 in TINTED for i in range(32)])
+    torch.testing.assert_close(std[noised], told[noised], atol=2e-3, rtol=0)
+    assert (std[tinted] > 0).all()
+    assert (std[~noised & ~tinted] == 0).all()
+
+
+def test_a_tint_changes_what_is_bright_alike_in_all_frames_and_smoothly_over_the_edges() -> None:
+    objective, windows = Objective(Constant(), generator()), flat_windows(16, 1)
+    seen = to_context(windows.frames[:, :4])
+    seen[:, :, :, 20:30] = 0
+    seen[:, 9:] /= 2
+    tinted = objective._tinted(seen, torch.full((16,), 0.1))
+    assert (tinted[:, :, :, 20:30] == 0).all()
+    shift = (tinted - seen).unflatten(1, (4, 3))
+    torch.testing.assert_close(shift[:, 0], shift[:, 1])
+    torch.testing.assert_close(shift[:, 3] * 2, shift[:, 0])
+    assert 0.02 < shift[:, 0].std() < 0.08
+    over_edges = (shift[:, 0] - shift[:, 0].roll(1, 2)).abs().amax((0, 1, 3))
+    assert over_edges[0] < 1.5 * over_edges[1:].max()
+    assert not torch.equal(shift[0], shift[1])
 
 
 @pytest.mark.parametrize("along", [False, True])
