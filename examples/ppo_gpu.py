@@ -18,8 +18,8 @@ particular here:
 - Autoreset mode NEXT_STEP: the observation after the last step of an episode is its real last one,
   so that the value of a truncated episode's end is had without a second evaluation. The step after
   it begins the next episode, obeys no action, and is no part of the loss (see `advantages`).
-- The agent sees pixels, or with ``--agent.sees state`` the state, from its ship
-  (`mirage_env.agent_eyes`).
+- The agent sees pixels (`mirage_env.ship_view`), or with ``--agent.sees state`` the state
+  (`mirage_env.agent_eyes`), from its ship. What it is shown is found once for each step, and kept.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Config:
 class Batch(NamedTuple):
     """Steps of all environments: [T, N] and then, to learn from, [T * N]."""
 
-    observations: Tensor
+    views: Tensor
     actions: Tensor
     log_probs: Tensor
     values: Tensor
@@ -190,9 +190,9 @@ class RewardScale:
         return rewards / ((self._squares / total).sqrt() + 1e-8).to(rewards.dtype)
 
 
-def loss(agent: Any, batch: Batch, config: Config) -> Tensor:
-    """Return what PPO minimises, over the steps that are `valid`."""
-    logits, values = agent(batch.observations)
+def loss(decide: Any, batch: Batch, config: Config) -> Tensor:
+    """Return what PPO minimises, over the steps that are `valid`; `decide` is an agent's."""
+    logits, values = decide(batch.views)
     log_all = logits.log_softmax(-1)
     log_probs = log_all.gather(1, batch.actions[:, None])[:, 0]
     ratio = (log_probs - batch.log_probs).exp()
@@ -241,14 +241,18 @@ class Learner:
         self.config, self.device = config, torch.device(device)
         self.envs = RecordEpisodeStatistics(envs)
         self.agent = Agent(config.agent).to(self.device).to(memory_format=torch.channels_last)  # pyright: ignore
-        self._net = torch.compile(self.agent, dynamic=False) if config.compiled else self.agent
+        self._look, self._net = self.agent.look, self.agent.decide
+        if config.compiled:
+            self._look, self._net = (
+                torch.compile(f, dynamic=False) for f in (self._look, self._net)
+            )
         self._optimiser = torch.optim.Adam(
             self.agent.parameters(), config.learning_rate, eps=1e-5, fused=self._on_gpu
         )
         n, t = config.num_envs, config.rollout
         like: dict[str, Any] = {"device": self.device}
         self._seen, _ = self.envs.reset(seed=config.seed * 2**32)
-        self._observations = self._seen.new_empty((t, *self._seen.shape))
+        self._views = (view := self._look(self._seen)).new_empty((t, *view.shape))
         self._actions = torch.empty((t, n), dtype=torch.int64, **like)
         self._floats = torch.empty((3, t, n), **like)  # log-probabilities, values, rewards
         self._flags = torch.empty(
@@ -280,14 +284,14 @@ class Learner:
         """Play `rollout` steps in every environment; return them with their advantages."""
         (log_probs, values, rewards), (terminated, truncated, valid) = self._floats, self._flags
         for t in range(self.config.rollout):
-            self._observations[t] = self._seen
+            self._views[t] = view = self._look(self._seen)
             valid[t] = ~self._over
-            logits, values[t] = self._evaluated(self._seen)
+            logits, values[t] = self._evaluated(view)
             self._actions[t] = action = drawn(logits)
             log_probs[t] = logits.log_softmax(-1).gather(1, action[:, None])[:, 0]
             self._seen, rewards[t], terminated[t], truncated[t], _ = self.envs.step(action)
             self._over = terminated[t] | truncated[t]
-        _, last_values = self._evaluated(self._seen)
+        _, last_values = self._evaluated(self._look(self._seen))
         found = advantages(
             self._scaled(rewards, terminated | truncated),
             values,
@@ -297,7 +301,7 @@ class Learner:
             self.config.gamma,
             self.config.trace,
         )
-        return Batch(self._observations, self._actions, log_probs, values, found, valid)
+        return Batch(self._views, self._actions, log_probs, values, found, valid)
 
     def learn(self, batch: Batch) -> None:
         """Improve the agent by a rollout."""
@@ -314,17 +318,17 @@ class Learner:
 
     def _compile(self) -> None:
         """Let the network be compiled for the two sizes of batches that it will see."""
-        self._evaluated(self._seen)
-        part = self._observations[0, :1].expand(self._size, *self._observations.shape[2:])
+        self._evaluated(self._look(self._seen))
+        part = self._views[0, :1].expand(self._size, *self._views.shape[2:])
         with precision(self.agent):
             logits, values = self._net(part.contiguous())
         (logits.sum() + values.sum()).backward()
         self._optimiser.zero_grad(set_to_none=True)
 
     @torch.no_grad()
-    def _evaluated(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+    def _evaluated(self, views: Tensor) -> tuple[Tensor, Tensor]:
         with precision(self.agent):
-            return self._net(observations)
+            return self._net(views)
 
     @property
     def gain(self) -> float:

@@ -1,9 +1,9 @@
 """An agent: a small network that plays from pixels, or from the state, and how it is shown them.
 
-No place in the arena is special, and none is to an agent: it sees from its ship. From pixels it
-looks for the colours of the hull and shifts the torus so that the ship is in the middle, which
-loses nothing; convolutions that wrap around the edges, as the game does, see the rest. From the
-state it sees each rock as ahead or beside (`mirage_env.agent_eyes`). Agents are trained by
+No place in the arena is special and no direction, and none is to an agent: it sees from its ship.
+From pixels it finds the ship and which way it points, and looks around from there
+(`mirage_env.ship_view`); from the state it sees each rock as ahead or beside
+(`mirage_env.agent_eyes`). Agents are trained by
 `examples/ppo_gpu.py`, are kept in files (`mirage_env.agent_file`), and are played by ``mirage play
 --agent FILE``.
 """
@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mirage_env.actions import NUM_ACTIONS
-from mirage_env.agent_eyes import SIZE, PictureEyes, StateEyes, orthogonal
+from mirage_env.agent_eyes import PictureEyes, StateEyes, orthogonal
 from mirage_env.errors import import_extra
 from mirage_env.observations import STATE_SIZE
 
 torch = import_extra("torch", "wm", "an agent")
 from torch import Tensor, nn  # noqa: E402
+
+from mirage_env.ship_view import SIZE, ShipView  # noqa: E402
 
 __all__ = ["Agent", "AgentConfig", "AgentPlayer", "drawn"]
 
@@ -79,11 +81,12 @@ class Agent(nn.Module):
         super().__init__()
         self.config = config = config or AgentConfig()
         self.card = {}
-        self.eyes = (
-            PictureEyes(config.frames, config.width, config.hidden)
-            if config.sees == "pixels"
-            else StateEyes(config.width, config.hidden)
-        )
+        if config.sees == "pixels":
+            self.view = ShipView()
+            self.eyes = PictureEyes(config.frames, config.width, config.hidden)
+        else:
+            self.view = nn.Identity()
+            self.eyes = StateEyes(config.width, config.hidden)
         self.policy = _head(config.hidden, NUM_ACTIONS, 0.01)
         self.value = _head(config.hidden, 1, 1.0)
 
@@ -94,7 +97,19 @@ class Agent(nn.Module):
             observations: uint8 [B, frames, 64, 64, 3], the oldest first, or without that axis for
                 one frame; or states float32 [B, 244].
         """
-        x = self.eyes(observations)
+        return self.decide(self.look(observations))
+
+    def look(self, observations: Tensor) -> Tensor:
+        """Return what the eyes are shown of observations: pictures from the ship, states as such.
+
+        Nothing of it is learned, so that a learner can keep it in the place of observations.
+        """
+        alone = self.config.sees == "pixels" and observations.ndim == 4
+        return self.view(observations[:, None] if alone else observations)
+
+    def decide(self, views: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `forward` does, of what `look` returned."""
+        x = self.eyes(views)
         with torch.autocast(x.device.type, enabled=False):  # rounded logits are other probabilities
             x = x.to(self.policy[0].weight.dtype)
             return self.policy(x), self.value(x)[:, 0]

@@ -5,18 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from mirage_env.errors import import_extra
-from mirage_env.rules import COLOURS, Rules
+from mirage_env.rules import Rules
 
 torch = import_extra("torch", "wm", "an agent")
 from torch import Tensor, nn  # noqa: E402
 
-__all__ = ["SIZE", "PictureEyes", "StateEyes", "centred", "orthogonal"]
+from mirage_env.ship_view import RAYS, RINGS  # noqa: E402
 
-SIZE = 64
-"""Width and height of the pictures that agents see, pixels: those that dreams are made of."""
-
-HULL_SPREAD = 30.0
-"""How far the colour of a pixel may be from the hull's, of 255, and still look like it."""
+__all__ = ["PictureEyes", "StateEyes", "orthogonal"]
 
 RULES = Rules()
 """Whose speeds and radii the eyes reckon with, by whichever rules is played."""
@@ -33,34 +29,30 @@ def orthogonal(layer: Any, gain: float = GAIN) -> Any:
 
 
 class PictureEyes(nn.Module):
-    """Sees the last pictures, shifted so that the ship is in the middle."""
+    """Sees the last pictures as they are from the ship, see `mirage_env.ship_view`."""
 
     def __init__(self, frames: int, width: int, features: int) -> None:
         """Take `frames` pictures at once and give `features` numbers."""
         super().__init__()
 
-        def conv(inputs: int, outputs: int, size: int, stride: int) -> nn.Conv2d:
-            around = (size - stride + 1) // 2
-            layer = nn.Conv2d(inputs, outputs, size, stride, around, padding_mode="circular")
+        def conv(inputs: int, size: int, stride: tuple[int, int]) -> nn.Conv2d:
+            # Rays go around: the first is beside the last. Rings do not.
+            layer = nn.Conv2d(inputs, width, size, stride, (1, 0), padding_mode="circular")
             return orthogonal(layer)
 
         self.places = nn.Sequential(
-            conv(3 * frames, width // 2, 8, 4),  # [width / 2, 16, 16]
+            conv(3 * frames, 4, (2, 4)),  # [width, RAYS / 2, RINGS / 4]
             nn.ReLU(),
-            conv(width // 2, width, 4, 2),  # [width, 8, 8]
-            nn.ReLU(),
-            conv(width, width, 3, 1),
+            conv(width, 3, (1, 1)),  # [width, RAYS / 2, RINGS / 4 - 2]
             nn.ReLU(),
             nn.Flatten(),
-            orthogonal(nn.Linear(64 * width, features)),
+            orthogonal(nn.Linear(width * (RAYS // 2) * (RINGS // 4 - 2), features)),
             nn.ReLU(),
         )
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Return features [B, features] of pictures uint8 [B, frames, 64, 64, 3] (or of one)."""
-        if pictures.ndim == 4:
-            pictures = pictures[:, None]
-        x = centred(pictures).flatten(3).permute(0, 3, 1, 2)  # [B, frames * 3, 64, 64]
+    def forward(self, views: Tensor) -> Tensor:
+        """Return features [B, features] of views uint8 [B, 64, 24, frames, 3]."""
+        x = views.flatten(3).permute(0, 3, 1, 2)  # [B, frames * 3, 64, 24]
         return self.places(x.to(_precision(x)).div(255))
 
 
@@ -157,43 +149,6 @@ def _turned_to(heading: Tensor, vectors: Tensor) -> Tensor:
     x, y = vectors.unbind(-1)
     cosine, sine = heading.unbind(-1)
     return torch.stack([x * cosine - y * sine, -x * sine - y * cosine], -1)
-
-
-@torch.no_grad()
-def centred(pictures: Tensor) -> Tensor:
-    """Shift pictures around the torus so that the ship is in the middle of the last one.
-
-    Args:
-        pictures: uint8 [B, frames, 64, 64, 3].
-
-    Returns:
-        uint8 [B, 64, 64, frames, 3].
-    """
-    newest = pictures[:, -1].float()
-    hull = newest.new_zeros(newest.shape[:3])  # how much each pixel looks like the hull
-    for colour in COLOURS["SHIP_COLOURS"][1:]:  # with one life left, two or three
-        distance = torch.zeros_like(hull)
-        for channel, level in enumerate(colour):  # a tensor made of it would wait for a GPU
-            distance += (newest[..., channel] - level).square()
-        hull += (distance / -(HULL_SPREAD**2)).exp()
-    # A hull is many such pixels together; what only resembles one counts for nothing then.
-    around = nn.functional.pad(hull[:, None], (1, 1, 1, 1), mode="circular")
-    mass = nn.functional.avg_pool2d(around, 3, 1)[:, 0] ** 4
-    rows, columns = (_from_the_middle(mass.sum(axis)) for axis in (2, 1))
-    every = torch.arange(len(pictures), device=pictures.device)
-    return pictures[every[:, None, None], :, rows[:, :, None], columns[:, None, :]]
-
-
-def _from_the_middle(mass: Tensor) -> Tensor:
-    """Return the pixels [B, 64] of an axis in the order in which its mass [B, 64] is central.
-
-    The mean place on a circle is the direction of the mean of directions.
-    """
-    pixels = torch.arange(SIZE, device=mass.device)
-    turn = 2 * torch.pi / SIZE
-    angles = (pixels + 0.5) * turn
-    place = torch.atan2((mass * angles.sin()).sum(1), (mass * angles.cos()).sum(1)) / turn
-    return (pixels + (place - SIZE / 2).round().long()[:, None]) % SIZE
 
 
 def _precision(x: Tensor) -> Any:

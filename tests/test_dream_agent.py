@@ -94,10 +94,10 @@ def test_every_rollout_begins_at_moments_of_the_game() -> None:
     assert starts.frames.shape[1:] == (4, 64, 64, 3)
     envs = ppo_gpu.make_envs(config.ppo, "mirage_wm:Mirage-Dream-v0", model="v1", device="cpu")
     learner = dream_agent.DreamLearner(config.ppo, envs, "cpu", starts)
-    first, second = (learner.play().observations[0].clone() for _ in range(2))
-    steps_apart = torch.from_numpy(starts.frames[:, [1, 3]])
+    first, second = (learner.play().views[0].clone() for _ in range(2))
+    moments = learner.agent.look(torch.from_numpy(starts.frames[:, [1, 3]]))  # steps apart
     for seen in (*first, *second):
-        assert any(torch.equal(seen, moment) for moment in steps_apart)
+        assert any(torch.equal(seen, moment) for moment in moments)
     assert not torch.equal(first, second)
     assert learner.play().valid.all()
 

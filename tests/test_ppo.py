@@ -147,7 +147,7 @@ def test_advantages_are_those_of_the_definition_episode_by_episode() -> None:
 def batch(size: int = 12) -> ppo_gpu.Batch:
     torch.manual_seed(1)
     return ppo_gpu.Batch(
-        torch.randint(0, 255, (size, 2, 64, 64, 3), dtype=torch.uint8),
+        torch.randint(0, 255, (size, 64, 24, 2, 3), dtype=torch.uint8),
         torch.randint(0, 12, (size,)),
         -torch.rand(size) - 2,
         torch.randn(size),
@@ -159,7 +159,7 @@ def batch(size: int = 12) -> ppo_gpu.Batch:
 def gradient(given: ppo_gpu.Batch) -> Any:
     torch.manual_seed(0)
     agent = ppo_gpu.Agent(SMALL)
-    ppo_gpu.loss(agent, given, ppo_gpu.Config(agent=SMALL)).backward()
+    ppo_gpu.loss(agent.decide, given, ppo_gpu.Config(agent=SMALL)).backward()
     return torch.cat([p.grad.flatten() for p in agent.parameters() if p.grad is not None])
 
 
@@ -236,9 +236,9 @@ def test_all_gradients_are_taken_over_as_many_steps(monkeypatch: pytest.MonkeyPa
     config = ppo_gpu.Config(num_envs=5, rollout=7, batch_size=10, epochs=3, agent=SMALL)
     learner, sizes, loss = ppo_gpu.Learner(config, OneKey(5), "cpu"), [], ppo_gpu.loss
 
-    def counting(agent: Any, given: ppo_gpu.Batch, config: ppo_gpu.Config) -> Any:
+    def counting(decide: Any, given: ppo_gpu.Batch, config: ppo_gpu.Config) -> Any:
         sizes.append(len(given.actions))
-        return loss(agent, given, config)
+        return loss(decide, given, config)
 
     monkeypatch.setattr(ppo_gpu, "loss", counting)
     learner.iterate(1.0)
