@@ -114,6 +114,11 @@ class Recorder:
     """In training these begin with up to so many ticks without a rock. The game has no such moment;
     a dream whose next wave did not come at once is in one, and has to know the way out."""
 
+    GONE, BACK = 1 / 500, 1 / 16
+    """In training, the chance a tick that a ship is gone without a blast, and that it comes back
+    then, as after one. In the game there is no such moment either: a dream in which the ship melted
+    into a rock is in one, and never showed a ship again."""
+
     def __init__(
         self,
         num_envs: int,
@@ -206,7 +211,7 @@ class Recorder:
         seen_anew = begun | self._altered
         self._altered = self._begin_later(begun, draws)
         if self._training:
-            self._altered = self._altered | self._thin_out(draws)
+            self._altered = self._altered | self._thin_out(draws) | self._lose_ships(draws)
         return actions, seen_anew
 
     def _told(self, name: str) -> Tensor:
@@ -245,6 +250,19 @@ class Recorder:
             if name.startswith("rock_"):
                 self.arenas[name].masked_fill_(thinned[:, None] & ~first, 0)
         return thinned
+
+    def _lose_ships(self, draws: Draws) -> Tensor:
+        """Let some ships be gone, and others that are come back; return which are gone now."""
+        lives, dying = self.arenas["lives"], self.arenas["dying"]
+        playing = (dying == 0) & (self.arenas["ended"] == 0) & (self.arenas["shield"] == 0)
+        lost = playing & (lives > 0) & (draws.uniform() < self.GONE)
+        back = playing & (lives == 0) & (draws.uniform() < self.BACK)
+        lives.copy_(torch.where(back, draws.below(4, low=1).to(lives.dtype), lives))
+        dying.masked_fill_(back, 1)  # in the next tick the blast is over
+        for name in ("lives", "cooldown", "thrusting", "ship_vx", "ship_vy"):
+            self.arenas[name].masked_fill_(lost, 0)
+        self.arenas["ship_heading"].masked_fill_(lost, _C.HEADING_UP)
+        return lost
 
     def _events(
         self, before: dict[str, Tensor], begun: Tensor, rewards: Tensor, terminated: Tensor

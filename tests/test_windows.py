@@ -17,6 +17,7 @@ from mirage_env.arena import ARENA_DTYPE
 from mirage_env.rules import UNIT, Rules, tuning
 from mirage_env.simulator import Simulator, SimulatorConfig
 from mirage_wm.behaviours import Behaviour, Behaviours, aimed_actions
+from mirage_wm.evaluation.objects import inventory
 from mirage_wm.fields import Fields
 from mirage_wm.held_out import films
 from mirage_wm.recorder import Chunk, Event, Recorder
@@ -295,6 +296,31 @@ def test_the_real_game_is_recorded_with_all_its_events() -> None:
     assert Event(seen) == Event(255)
     assert waves >= {1, 2, 3, 4, 5, 6}
     assert lives >= {1, 2, 3}
+
+
+def test_in_training_ships_that_are_gone_without_a_blast_come_back() -> None:
+    def watch(purpose: Any, seed: int) -> tuple[int, int]:
+        recorder = Recorder(256, seed, purpose, burn_in=60, threads=1)
+        chunk, gone, back = Chunk.empty(1, 256), 0, 0
+        for _ in range(150):
+            before = recorder.simulator.arenas.copy()
+            away = (before["lives"] == 0) & (before["dying"] == 0) & (before["ended"] == 0)
+            due = (before["lives"] > 0) & (before["dying"] == 1)
+            recorder.record(chunk)
+            # Nothing of a ship, of a blast or of a shield is to be seen of what is gone.
+            assert not inventory(torch.from_numpy(chunk.frames[0, away]))["ship"].any()
+            # What comes back does so as after a blast, and is no other history.
+            assert (chunk.events[0, due] & Event.SHIELD != 0).all()
+            assert not chunk.begun[0, due].any()
+            after = recorder.simulator.arenas
+            gone += int(away.sum())
+            back += int((away & (after["dying"] == 1) & (after["lives"] > 0)).sum())
+        return gone, back
+
+    gone, back = watch("training", 3)
+    assert gone > 500
+    assert back / gone == pytest.approx(Recorder.BACK, rel=0.3)
+    assert watch("evaluation", HELD_OUT) == (0, 0)
 
 
 def test_held_out_films_are_of_one_episode_each_and_differ() -> None:
