@@ -308,7 +308,8 @@ def test_in_training_ships_that_are_gone_without_a_blast_come_back() -> None:
             due = (before["lives"] > 0) & (before["dying"] == 1)
             recorder.record(chunk)
             # Nothing of a ship, of a blast or of a shield is to be seen of what is gone.
-            assert not inventory(torch.from_numpy(chunk.frames[0, away]))["ship"].any()
+            shown = inventory(torch.from_numpy(chunk.frames[0]))["ship"].numpy()
+            assert not shown[away].any()
             # What comes back does so as after a blast, and is no other history.
             assert (chunk.events[0, due] & Event.SHIELD != 0).all()
             assert not chunk.begun[0, due].any()
