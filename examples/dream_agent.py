@@ -1,6 +1,7 @@
 r"""An agent that learns in dreams alone, scored in the real game.
 
-    python examples/dream_agent.py --ppo.minutes 4 --save      # one GPU, about ten minutes in all
+    python examples/dream_agent.py --compiled --ppo.compiled --ppo.minutes 3.9 --save \
+        --ppo.agent.width 32 --ppo.agent.hidden 256            # one GPU, about eight minutes in all
     python examples/dream_agent.py --help
     python examples/dream_agent.py --moments 8 --ppo.num-envs 2 --ppo.rollout 4 \
         --ppo.batch-size 8 --ppo.steps 16 --ppo.episodes 2 --ppo.max-episode-ticks 60

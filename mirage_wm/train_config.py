@@ -39,6 +39,8 @@ class TrainConfig:
         batch: Windows of a step.
         rollout: Frames of a dream that one gradient goes through (v1).
         reach: Frames of a dream in training, before it begins anew.
+        tint: The most that the frames a model sees are tinted, as a share of their brightness; it
+            is to show what they were (`mirage_wm.objectives.TINTED`).
         ema: Decay of the averaged weights, the ones that are kept.
         optimizer: "adamw", or "muon" for the convolutions but the first and the last
             (`mirage_wm.muon`).
@@ -69,6 +71,7 @@ class TrainConfig:
     batch: int = 512
     rollout: int = 4
     reach: int = 12
+    tint: float = 0.0
     ema: float = 0.999
     optimizer: Literal["adamw", "muon"] = "muon"
     weight_decay: float = 0.01
@@ -93,6 +96,8 @@ class TrainConfig:
                 raise ValueError(
                     f"{field_name} must be at least {least}, got {getattr(self, field_name)}"
                 )
+        if not 0 <= self.tint <= 1:
+            raise ValueError(f"tint must be 0 to 1, got {self.tint}")
         if self.batch % 4:
             raise ValueError(f"batch must be a multiple of 4, got {self.batch}")
         rolls = self.schedule.rollouts > 0
@@ -116,7 +121,7 @@ class TrainConfig:
 
 V1 = TrainConfig()
 # A wave is what v2 is there to draw.
-V2 = replace(V1, kind="diffusion", data=StoreConfig(waves=30.0))
+V2 = replace(V1, kind="diffusion", tint=0.2, data=StoreConfig(waves=30.0))
 RUNS = {
     name: replace(run, out=Path("runs") / name, name=name, split=split)
     for name, run, split in (

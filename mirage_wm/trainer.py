@@ -77,6 +77,7 @@ class Trainer:
             torch.Generator(self.device).manual_seed(config.seed),
             compiled=self._compiles != "off",
             unroll=config.rollout,
+            tint=config.tint,
             rules=config.rules,
             group=self.group,
         )

@@ -118,7 +118,8 @@ def test_dreams_see_their_own_frames_and_the_films_keys() -> None:
         objective.along(objective.begin(films, 0), flat_windows(4, 1))
 
 
-def test_two_of_eight_contexts_are_noised_and_the_model_is_told_how_much() -> None:
+@pytest.mark.parametrize("tint", [0.0, 0.1])
+def test_contexts_are_noised_and_tinted_and_the_model_is_told_of_noise(tint: float) -> None:
     told_levels: list[torch.Tensor] = []
     spread: list[torch.Tensor] = []
 
@@ -130,11 +131,11 @@ def test_two_of_eight_contexts_are_noised_and_the_model_is_told_how_much() -> No
 
     model = Watched()
     object.__setattr__(model.config, "context_noise", True)
-    Objective(model, generator()).single(flat_windows(32, 1))
+    Objective(model, generator(), tint=tint).single(flat_windows(32, 1))
     (told,), (std,) = told_levels, spread
     assert [i % 8 in NOISED for i in range(32)] == (told > 0).tolist()
     assert told.max() <= CONTEXT_NOISE
-    noised, tinted = told > 0, torch.tensor([i % 8 in TINTED for i in range(32)])
+    noised, tinted = told > 0, torch.tensor([i % 8 in TINTED for i in range(32)]) & (tint > 0)
     torch.testing.assert_close(std[noised], told[noised], atol=2e-3, rtol=0)
     assert (std[tinted] > 0).all()
     assert (std[~noised & ~tinted] == 0).all()

@@ -493,6 +493,7 @@ def test_the_command_trains_and_tells_what_went_wrong(
         ({"name": "a/b"}, "name must be that of a file, such as v1, got 'a/b'"),
         ({"reach": 3}, "dreams of 3 frames need --data.horizons 1 3"),
         ({"batch": 6}, "batch must be a multiple of 4, got 6"),
+        ({"tint": 1.5}, r"tint must be 0 to 1, got 1\.5"),
         ({"device": "foo"}, "device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got 'foo'"),
     ],
 )
