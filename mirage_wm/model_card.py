@@ -40,9 +40,11 @@ TRAINING = Template("""\
   lives, and rare events are drawn more often (`mirage_wm/windows.py`).
 - **Recipe**: $steps steps of $batch windows on $device$start.
   Squared error, and its logarithm for frames better than 40 dB; $rollouts of the time
-  dreams along films$reach$through$stopped. $optimizer, learning rate
+  dreams along films$reach$through$stopped.$tints $optimizer, learning rate
   $peak, in the dreams $rollout_peak; averaged weights (decay $ema).
 """)
+
+TINTS = " Three eighths of what it saw was tinted, and it had to show what that was."
 
 KINDS = {
     "regression": "It is a regression: it names one frame.",
@@ -142,6 +144,7 @@ def _training(training: dict[str, Any], kind: str) -> str:
         rollouts=f"{schedule['rollouts']:.0%}",
         reach=f" of {config['reach']} frames" if "reach" in config else "",
         through=f", a gradient through {config['rollout']}" if kind == "regression" else "",
+        tints=TINTS if config.get("tint") else "",
         stopped=_stopped(training.get("progress", 1.0)),
         start=f", from {training['start']}" if training.get("start") else "",
         peak=f"{schedule['peak']:g}",

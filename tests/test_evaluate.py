@@ -368,6 +368,8 @@ def test_the_page_of_a_model_says_what_kind_it_is_and_how_it_was_trained(tmp_pat
         card = replace(read_card(write_model(tmp_path, kind, kind=kind)), training=training)
         pages[kind] = model_card.page(replace(card, rules={"split": "random"}))
         assert "dreams along films of 12 frames" in pages[kind]
+        assert ("tinted" in pages[kind]) is bool(config["tint"])
+        config["tint"] = 0.2
         assert "**Rules**: Rules(split='random')." in pages[kind]
         assert "**Rules**: the standard rules." in model_card.page(card)
         assert "idling, an agent that learned to play; `mirage_wm/beh" in pages[kind]
