@@ -252,7 +252,8 @@ class Learner:
         n, t = config.num_envs, config.rollout
         like: dict[str, Any] = {"device": self.device}
         self._seen, _ = self.envs.reset(seed=config.seed * 2**32)
-        self._views = (view := self._look(self._seen)).new_empty((t, *view.shape))
+        view = self._look(self._seen)
+        self._views = view.new_empty((t, *view.shape))
         self._actions = torch.empty((t, n), dtype=torch.int64, **like)
         self._floats = torch.empty((3, t, n), **like)  # log-probabilities, values, rewards
         self._flags = torch.empty(

@@ -17,11 +17,10 @@ from mirage_env.actions import NUM_ACTIONS
 from mirage_env.agent_eyes import PictureEyes, StateEyes, orthogonal
 from mirage_env.errors import import_extra
 from mirage_env.observations import STATE_SIZE
+from mirage_env.ship_view import SIZE, ShipView
 
 torch = import_extra("torch", "wm", "an agent")
 from torch import Tensor, nn  # noqa: E402
-
-from mirage_env.ship_view import SIZE, ShipView  # noqa: E402
 
 __all__ = ["Agent", "AgentConfig", "AgentPlayer", "drawn"]
 

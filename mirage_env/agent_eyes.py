@@ -6,11 +6,10 @@ from typing import Any
 
 from mirage_env.errors import import_extra
 from mirage_env.rules import Rules
+from mirage_env.ship_view import RAYS, RINGS
 
 torch = import_extra("torch", "wm", "an agent")
 from torch import Tensor, nn  # noqa: E402
-
-from mirage_env.ship_view import RAYS, RINGS  # noqa: E402
 
 __all__ = ["PictureEyes", "StateEyes", "orthogonal"]
 

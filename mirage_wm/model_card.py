@@ -44,7 +44,7 @@ TRAINING = Template("""\
   $peak, in the dreams $rollout_peak; averaged weights (decay $ema).
 """)
 
-TINTS = " Three eighths of what it saw was tinted, and it had to show what that was."
+TINTS = " Part of what it saw was tinted, and it had to show what that was."
 
 KINDS = {
     "regression": "It is a regression: it names one frame.",

@@ -22,6 +22,7 @@ from mirage_wm.parallel import Group
 from mirage_wm.recorder import Event
 from mirage_wm.regression import Regression
 from mirage_wm.sampler import SIGMA_MAX, Sampler
+from mirage_wm.unet import wrap
 from mirage_wm.windows import Windows
 
 __all__ = ["Dreams", "Loss", "Objective"]
@@ -295,7 +296,7 @@ class Objective:
         """Shift colours by a smooth field, the same in all frames; black stays black."""
         n, _, height, width = seen.shape
         field = self._normal((n, 3, height // PATCH, width // PATCH), seen)
-        field = F.pad(field * level[:, None, None, None], (1, 1, 1, 1), mode="circular")
+        field = wrap(field * level[:, None, None, None])
         field = F.interpolate(field, scale_factor=PATCH, mode="bilinear")
         field = field[:, None, :, PATCH:-PATCH, PATCH:-PATCH]
         pictures = seen.unflatten(1, (-1, 3))
