@@ -57,7 +57,7 @@ NOISED = (3, 6)
 """Of every eight windows, those whose context is noised: of a diffusion model one that is to name
 the mean and one that is to remove noise."""
 
-TINTED = (1, 2, 4)
+TINTED = (1, 4)
 """Of every eight windows, those whose context is tinted, where any are: it is to be seen as what
 it was.
 
