@@ -143,6 +143,7 @@ class DeviceDream:
         self._final, self._final_score = zeros(SIZE, SIZE, 3, dtype=torch.uint8), zeros()
         self._advance = torch.compile(self._ticks, dynamic=False) if compiled else self._ticks
         self._graph = Graphs(self._step, self.device, alters=self._state)
+        self._beside = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None
 
     @property
     def kind(self) -> str:
@@ -315,7 +316,15 @@ class DeviceDream:
     def _step(self, pressed: Tensor) -> Outcome:
         """Step all dreams in place."""
         old = self._state
+        if self._beside is not None:
+            self._beside.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(self._beside):  # The openings do not wait for the net.
+            fresh = None
+            if self.autoreset != Autoreset.DISABLED:
+                fresh = self._fresh(old.seed, old.episode + 1)
         *parts, reward = self._advance(pressed, *old)
+        if self._beside is not None:
+            torch.cuda.current_stream(self.device).wait_stream(self._beside)
         now = State(*parts)
         final, final_score, over, ended = now.frames[:, -1], now.score, old.ended != 0, now.ended
         if self.autoreset == Autoreset.NEXT_STEP:
@@ -324,8 +333,7 @@ class DeviceDream:
             begun = ended != 0
         else:
             begun = torch.zeros_like(over)
-        if self.autoreset != Autoreset.DISABLED:
-            fresh = self._fresh(now.seed, now.episode + 1)
+        if fresh is not None:
             now = State(*(_where(begun, a, b) for a, b in zip(fresh, now, strict=True)))
         outcome = Outcome(
             reward.float(),

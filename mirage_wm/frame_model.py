@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mirage_wm.rewards import ENDS, REWARDS
-from mirage_wm.unet import UNet
+from mirage_wm.unet import TorusConv, UNet
 from mirage_wm.unet_config import UNetConfig
 
 __all__ = [
@@ -81,6 +81,9 @@ class FrameModel(nn.Module):
 
     def halve(self) -> Self:
         """Keep the weights, and compute, in fp16: for dreaming on a GPU. Sums stay in fp32."""
+        for module in self.modules():
+            if isinstance(module, TorusConv):  # made up once, not in each frame
+                module.weight, module.bias = map(nn.Parameter, module.even())
         for parameter in self.parameters():
             parameter.data = parameter.data.half()
         return self

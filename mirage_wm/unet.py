@@ -9,7 +9,9 @@ Shapes: B batch, C channels, H = W = 64 pixels, E size of the condition.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +20,7 @@ from torch import Tensor, nn
 from mirage_wm.conditions import ACTION_SWITCHES, FREQUENCIES
 from mirage_wm.unet_config import UNetConfig
 
-__all__ = ["ActionEmbedding", "LevelEmbedding", "UNet", "change", "wrap"]
+__all__ = ["ActionEmbedding", "LevelEmbedding", "TorusConv", "UNet", "change", "wrap"]
 
 
 EIGHT = 8
@@ -69,13 +71,19 @@ class TorusConv(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, out_channels, H, W]."""
         x = wrap(input)
-        if not (x.is_cuda and (self.in_channels % EIGHT or self.out_channels % EIGHT)):
-            return super().forward(x)
-        more_in, more_out = -self.in_channels % EIGHT, -self.out_channels % EIGHT
+        weight, bias = self.even() if x.is_cuda else (self.weight, self.bias)
+        if more := weight.shape[1] - self.in_channels:
+            x = F.pad(x, (0, 0, 0, 0, 0, more))
+        return F.conv2d(x, weight, bias)[:, : self.out_channels]
+
+    def even(self) -> tuple[Tensor, Tensor]:
+        """Return weights and bias for channels that are made up to multiples of `EIGHT`."""
+        assert self.bias is not None
+        more_out, more_in = (-n % EIGHT for n in self.weight.shape[:2])
+        if not more_out and not more_in:
+            return self.weight, self.bias
         weight = F.pad(self.weight, (0, 0, 0, 0, 0, more_in, 0, more_out))
-        bias = F.pad(self.bias, (0, more_out))  # type: ignore[arg-type]
-        x = F.conv2d(F.pad(x, (0, 0, 0, 0, 0, more_in)), weight, bias)
-        return x[:, : self.out_channels]
+        return weight, F.pad(self.bias, (0, more_out))
 
 
 class PixelNorm(nn.Module):
@@ -108,9 +116,9 @@ class ResidualBlock(nn.Module):
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """[B, C, H, W] and [B, E] -> [B, C, H, W]."""
-        scale, shift = self.film(condition)[:, :, None, None].chunk(2, 1)
+    def forward(self, x: Tensor, film: Tensor) -> Tensor:
+        """[B, C, H, W] and what `film` makes of the condition [B, 2 C] -> [B, C, H, W]."""
+        scale, shift = film[:, :, None, None].chunk(2, 1)
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.conv2(F.silu(self.norm2(h, 1 + scale) + shift))
         return x + h
@@ -196,12 +204,12 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Return the picture [B, out_channels, H, W] and the summary [B, summary]."""
-        condition = F.silu(condition)
+        films = self._films(F.silu(condition))
         x = self.stem(F.pixel_unshuffle(x, 2).to(self.stem.weight.dtype))
         skips = []
         for level, blocks in enumerate(self.down_blocks):
             for block in blocks:  # type: ignore[union-attr]
-                x = block(x, condition)
+                x = block(x, next(films))
             if level < len(self.down):
                 skips.append(x)
                 x = self.down[level](x)
@@ -209,8 +217,18 @@ class UNet(nn.Module):
         for up, skip, blocks in zip(self.up, self.skip, self.up_blocks, strict=True):
             x = up(x) + skip(skips.pop())
             for block in blocks:  # type: ignore[union-attr]
-                x = block(x, condition)
+                x = block(x, next(films))
         return F.pixel_shuffle(self.out(F.silu(self.out_norm(x))), 2), summary
+
+    def _films(self, condition: Tensor) -> Iterator[Tensor]:
+        """Return what the layers of all blocks make of the condition [B, E]; on a GPU at once."""
+        levels: Any = (*self.down_blocks, *self.up_blocks)
+        films = [block.film for level in levels for block in level]
+        if not condition.is_cuda:  # onnxruntime 1.32 aborts where a graph joins weights
+            return (film(condition) for film in films)
+        weight, bias = (torch.cat([getattr(f, name) for f in films]) for name in ("weight", "bias"))
+        told = F.linear(condition, weight, bias)
+        return iter(told.split([f.out_features for f in films], 1))
 
     def inner_convolutions(self) -> list[Tensor]:
         """Return the weights of the convolutions from features to features."""
