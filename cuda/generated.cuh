@@ -3,7 +3,7 @@
 #pragma once
 #include "compiler.cuh"
 
-CONSTANT int RULES_VERSION = 1;
+CONSTANT int RULES_VERSION = 2;
 CONSTANT int UNIT = 67108864;
 CONSTANT int ROCK_SLOTS = 24;
 CONSTANT int BULLET_SLOTS = 8;

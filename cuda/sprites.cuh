@@ -65,8 +65,8 @@ HD Look halo_sprite(const Core &ship) {
                      units(SHIELD_WIDTH), SHIELD_COLOUR, SHIELD_ALPHA);
 }
 
-// Fills `list` in the order of drawing (large, medium, small rocks, bullets, flame, hull, gun,
-// halo); returns how many.
+// Fills `list` in the order of drawing (large and medium rocks, bullets, flame, hull, gun, small
+// rocks, halo); returns how many.
 template <class Lanes>
 HD int sprites(const typename Lanes::Objects &objects, const Core &core, const Tuning &tuning,
                const View &view, Sprite *list, Lanes lanes) {
@@ -76,6 +76,10 @@ HD int sprites(const typename Lanes::Objects &objects, const Core &core, const T
     const uint32_t large = of_size(3), medium = of_size(2), small = of_size(1);
     const uint32_t bullets =
         lanes.bullets_where([&](int i) { return get_bullet(objects, i).life != 0; }) << ROCK_SLOTS;
+    const bool ship = alive(core), halo = core.dying > 0 || (ship && core.shield > 0);
+    const uint32_t parts = uint32_t(ship && core.thrusting) | uint32_t(ship) << 1 |
+                           uint32_t(ship && core.cooldown > 0) << 2 | uint32_t(halo) << 3;
+    const int under = count(large | medium | bullets), over = under + count(parts & 7);
     lanes.objects(
         large | medium | small | bullets,
         [&](int i) { return rock_sprite(get_rock(objects, i), core); },
@@ -83,20 +87,17 @@ HD int sprites(const typename Lanes::Objects &objects, const Core &core, const T
         [&](int i, const Look &look) {
             const bool l = large >> i & 1, m = medium >> i & 1, s = small >> i & 1;
             const uint32_t alike = l ? large : m ? medium : s ? small : bullets;
-            const uint32_t first = l ? 0 : m ? large : s ? large | medium : large | medium | small;
-            list[count(first) + count(alike & ((1u << i) - 1))] = framed(look, view);
+            const int first = l ? 0 : m ? count(large) : s ? over : count(large | medium);
+            list[first + count(alike & ((1u << i) - 1))] = framed(look, view);
         });
-    const int n = count(large | medium | small | bullets);
-    const bool ship = alive(core), halo = core.dying > 0 || (ship && core.shield > 0);
-    const uint32_t parts = uint32_t(ship && core.thrusting) | uint32_t(ship) << 1 |
-                           uint32_t(ship && core.cooldown > 0) << 2 | uint32_t(halo) << 3;
+    const int last = over + count(small);
     lanes.each(4, [&](int k) {
         if ((parts >> k & 1) == 0) return;
         const Look look = k == 0   ? flame_sprite(core)
                           : k == 1 ? hull_sprite(core)
                           : k == 2 ? gun_sprite(core, tuning)
                                    : halo_sprite(core);
-        list[n + count(parts & ((1u << k) - 1))] = framed(look, view);
+        list[k == 3 ? last : under + count(parts & ((1u << k) - 1))] = framed(look, view);
     });
-    return n + count(parts);
+    return last + int(halo);
 }

@@ -30,7 +30,7 @@ __all__ = [
     "tuning",
 ]
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised by every change that alters a state or a pixel; recorded in weights and replays."""
 
 ARENA = 64

@@ -127,11 +127,11 @@ def sprites(arena: Arena, size: int, tuning: Tuning) -> list[Sprite]:
     drawn = [
         *(rock_sprite(arena, i, size) for i, rock in rocks if rock.size == 3),
         *(rock_sprite(arena, i, size) for i, rock in rocks if rock.size == 2),
-        *(rock_sprite(arena, i, size) for i, rock in rocks if rock.size == 1),
         *(bullet_sprite(arena, i, size) for i, bullet in bullets if bullet.life > 0),
         flame_sprite(arena, size),
         hull_sprite(arena, size),
         gun_sprite(arena, size, tuning),
+        *(rock_sprite(arena, i, size) for i, rock in rocks if rock.size == 1),
         halo_sprite(arena, size),
     ]
     return [sprite for sprite in drawn if sprite is not None]
