@@ -263,7 +263,7 @@ def foreign(**changes: object) -> str:
         (foreign(version=2), "of version 2 and this Mirage reads version 1: use a newer one"),
         (foreign(version="1"), "its version cannot be '1'"),
         (foreign(version=True), "its version cannot be True"),
-        (foreign(rules_version=2), "the rules of version 2 and this Mirage plays those of ver"),
+        (foreign(rules_version=1), "the rules of version 1 and this Mirage plays those of ver"),
         (foreign(wind=3), "an unknown field 'wind'"),
         (foreign(seed="7"), "its field 'seed' cannot be '7'"),
         (foreign(truncated=0), "its field 'truncated' cannot be 0"),

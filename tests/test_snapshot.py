@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from simulators import sticky_actions
 
-from mirage_env import MirageEnv, MirageVectorEnv, Rules
+from mirage_env import RULES_VERSION, MirageEnv, MirageVectorEnv, Rules
 
 KINDS = [{}, {"frame_stack": 3}, {"obs_type": "state"}, {"autoreset_mode": "SameStep"}]
 
@@ -142,7 +142,7 @@ def test_a_snapshot_of_something_else_is_refused() -> None:
             envs.restore(snapshot, indices)
         np.testing.assert_array_equal(envs.state_hash(), before)
 
-    refused("rules version 0.*rules version 1", replace(saved, kind="Mirage, rules version 0"))
+    refused(f"rules version 0.*rules version {RULES_VERSION}", replace(saved, kind="Mirage, rules version 0"))
     refused("what snapshot\\(\\) returned, got dict", {})
     refused("holds 2 environments and 1 are to take it", indices=[0])
     refused("must be from 0 to 1, got 2", indices=[0, 2])
