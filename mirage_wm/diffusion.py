@@ -36,6 +36,7 @@ from mirage_wm.rewards import REWARDS
 from mirage_wm.sampler import SIGMA_MAX, Sampler
 from mirage_wm.unet import ActionEmbedding, LevelEmbedding, UNet, change
 from mirage_wm.unet_config import UNetConfig
+from mirage_wm.views import mean_of_views
 
 __all__ = ["P_MEAN", "P_STD", "Denoised", "Diffusion"]
 
@@ -160,7 +161,13 @@ class Diffusion(FrameModel):
         first: list[Denoised] = []
 
         def denoise(x: Tensor, sigma: float) -> Tensor:
-            denoised = self(x, x.new_full((len(x),), sigma), context, actions)
+            def evaluate(seen: Tensor, keys: Tensor) -> Denoised:
+                shown = x if sigma < SIGMA_MAX else torch.zeros_like(seen[:, :3])
+                return self(shown, seen.new_full((len(seen),), sigma), seen, keys)
+
+            views = 1 if sigma < SIGMA_MAX else self.views
+            axes = ((-2, -1), (-2, -1))
+            denoised = Denoised(*mean_of_views(torch, views, evaluate, context, actions, axes))
             first.append(denoised)
             return denoised.change
 

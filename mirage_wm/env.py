@@ -50,6 +50,7 @@ class DreamEnv(WorldEnv):
         copy: bool = True,
         num_threads: int = 0,
         steps: int | None = None,
+        views: int | None = None,
         compiled: bool = False,
         **unknown: Never,
     ) -> None:
@@ -77,6 +78,7 @@ class DreamEnv(WorldEnv):
                 copy=copy,
                 num_threads=num_threads,
                 steps=steps,
+                views=views,
                 compiled=compiled,
             )
         )

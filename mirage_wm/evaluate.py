@@ -14,6 +14,7 @@ is the default.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -48,6 +49,7 @@ from mirage_wm.model_card import write_card_page  # noqa: E402
 from mirage_wm.predictors import chosen_device, make_predictor  # noqa: E402
 from mirage_wm.recorder import play_in_one_thread  # noqa: E402
 from mirage_wm.sampler import Sampler  # noqa: E402
+from mirage_wm.views import checked_views  # noqa: E402
 from mirage_wm.weights import card_path, read_card  # noqa: E402
 
 __all__ = ["SIMULATOR", "EvaluateConfig", "evaluate", "main"]
@@ -66,7 +68,8 @@ class EvaluateConfig:
 
     Attributes:
         model: Models that come with the project, files of weights, or "simulator". NAME@2 draws
-            each frame of a diffusion model in 2 steps.
+            each frame of a diffusion model in 2 steps, NAME@1x4 and NAME@2x4 take the mean of
+            four looks at the same frames (`mirage_wm.views`).
         device: "cuda", "cpu", or "auto": the GPU if there is one.
         quick: Measure little: the default without a GPU.
         full: Measure all: the default on a GPU; hours without one.
@@ -96,7 +99,9 @@ class EvaluateConfig:
         if not self.model:
             raise ValueError("model must be one name at least, got none")
         for model in self.model:
-            Sampler(steps=parted(model)[1] or 1)
+            _, steps, views = parted(model)
+            Sampler(steps=steps or 1)
+            checked_views(views or None)
         checks.device_name(self.device)
         if self.quick and self.full:
             raise ValueError("quick and full cannot both be: take one of them")
@@ -182,17 +187,17 @@ def load(models: Sequence[str], device: str, pad: int, progress: Any) -> dict[Ru
             contestant: Contestant = Game(rules, OTHER_CHANCE, device)
             facts: dict[str, Any] = {"kind": "the game with other random numbers"}
         else:
-            path, steps = parted(model)
-            options: dict[str, Any] = {"steps": steps} if steps else {}
-            predictor = make_predictor(path, device, **options)
-            card = predictor.card
-            name, rules = card.name + (f"@{steps}" if steps else ""), card.learned_rules()
+            path, steps, views = parted(model)
+            predictor = make_predictor(path, device, steps=steps or None, views=views or None)
+            card, how = predictor.card, model.removeprefix(path)
+            name, rules = card.name + how, card.learned_rules()
             contestant = Dreamer(predictor, pad, progress)
             facts = {
                 "kind": card.architecture.get("kind"),
                 "sha256": card.sha256,
                 "parameters": card.parameters,
                 "steps": steps or None,
+                "views": views or 1,
             }
         if name in names or name in ("game", "copy", "ceiling", "irreducible"):
             raise ValueError(f"two models are called {name!r}, or one as a row of the report is")
@@ -202,10 +207,10 @@ def load(models: Sequence[str], device: str, pad: int, progress: Any) -> dict[Ru
     return groups
 
 
-def parted(model: str) -> tuple[str, int]:
-    """Return a model without the "@STEPS" at its end, and the steps, 0 without."""
-    path, at, steps = model.rpartition("@")
-    return (path, int(steps)) if at and steps.isdecimal() and int(steps) else (model, 0)
+def parted(model: str) -> tuple[str, int, int]:
+    """Return a model without the "@STEPS" or "@STEPSxVIEWS" at its end, and these, 0 without."""
+    found = re.fullmatch(r"(.*)@([1-9]\d*)(?:x([1-9]\d*))?", model)
+    return (found[1], int(found[2]), int(found[3] or 0)) if found else (model, 0, 0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

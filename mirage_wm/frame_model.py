@@ -69,10 +69,12 @@ class FrameModel(nn.Module):
 
     Attributes:
         config: Sizes of its net.
+        views: Looks at the same frames that a frame is the mean of, in a dream (`mirage_wm.views`).
     """
 
     config: UNetConfig
     rewards: Tensor
+    views: int = 1
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()

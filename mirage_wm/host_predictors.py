@@ -24,6 +24,7 @@ from mirage_wm.preconditioning import GAIN, preconditioning
 from mirage_wm.predictor import FRAME, SHAPE, Keys, sampler_of
 from mirage_wm.rewards import ENDS, REWARDS
 from mirage_wm.sampler import SIGMA_MAX
+from mirage_wm.views import checked_views, mean_of_views
 from mirage_wm.weights import WeightsError, architecture, graph_bytes, load_tensors
 
 __all__ = ["HostPredictor", "NativePredictor", "OnnxPredictor"]
@@ -38,17 +39,25 @@ class HostPredictor:
 
     context: int
 
-    def __init__(self, model: str | Path, threads: int = 0, steps: int | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path,
+        threads: int = 0,
+        steps: int | None = None,
+        views: int | None = None,
+    ) -> None:
         """Load the weights, and what runs them.
 
         Args:
             model: Name or path (see `mirage_wm.weights`).
             threads: To compute with; 0 takes one for each core.
             steps: Evaluations of the net for a frame, of a diffusion model.
+            views: See `mirage_wm.views`.
 
         Raises:
             WeightsError: If weights or graph cannot be used.
         """
+        self._views = checked_views(views)
         self.card, self._tensors = load_tensors(model)
         self._sampler, self._keys = sampler_of(self.card, steps), Keys()
         self._load(model, threads)
@@ -84,11 +93,21 @@ class HostPredictor:
     ) -> Outputs:
         """Return the next frames float32 [n, 64, 64, 3], and the logits."""
         if self._sampler is None:
-            return self._regress(seen, actions)
+            axes = ((-3, -2), (-3, -2))
+            frame, reward, terminated = mean_of_views(
+                np, self._views, self._regress, seen, actions, axes
+            )
+            return frame, reward, terminated
         n, first = len(seen), []
 
         def denoise(x: NDArray[Any], sigma: float) -> NDArray[Any]:
-            change, *heads = self._denoise(seen, actions, x.astype(np.float32), sigma)
+            def evaluate(seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> Outputs:
+                shown = x if sigma < SIGMA_MAX else np.zeros((len(seen), *SHAPE))
+                return self._denoise(seen, actions, shown.astype(np.float32), sigma)
+
+            views = 1 if sigma < SIGMA_MAX else self._views
+            axes = ((-3, -2), (-2, -1))
+            change, *heads = mean_of_views(np, views, evaluate, seen, actions, axes)
             first.append(heads)
             return change
 
@@ -109,7 +128,10 @@ class HostPredictor:
     def _denoise(
         self, seen: NDArray[np.uint8], actions: NDArray[np.int64], x: Floats, sigma: float
     ) -> Outputs:
-        """Return D(x; sigma) of a diffusion model, float32 [n, 3, 64, 64], and the logits."""
+        """Return D(x; sigma) of a diffusion model, float32 [n, 3, 64, 64], and the logits.
+
+        At `SIGMA_MAX` it is not shown its noise: x is 0.
+        """
         raise NotImplementedError
 
 
@@ -155,11 +177,10 @@ class NativePredictor(HostPredictor):
         self, seen: NDArray[np.uint8], actions: NDArray[np.int64], x: Floats, sigma: float
     ) -> Outputs:
         c = preconditioning(sigma, math.log)
-        shown = x if sigma < SIGMA_MAX else np.zeros_like(x)
         level = self._noise + self._embedded("level", c.c_noise)
-        raw, reward, terminated = self._evaluate(seen, actions, np.float32(c.c_in) * shown, level)
+        raw, reward, terminated = self._evaluate(seen, actions, np.float32(c.c_in) * x, level)
         change = raw.transpose(0, 3, 1, 2) * np.float32(c.c_out * GAIN)
-        return np.float32(c.c_skip) * shown + change, reward, terminated
+        return np.float32(c.c_skip) * x + change, reward, terminated
 
     def _evaluate(
         self, seen: NDArray[np.uint8], actions: NDArray[np.int64], more: Floats | None, level: Any

@@ -13,6 +13,7 @@ from mirage_env.errors import import_extra
 from mirage_wm.host_predictors import NativePredictor, OnnxPredictor
 from mirage_wm.noise import frame_noise
 from mirage_wm.predictor import FRAME, SHAPE, Keys, Predictor, sampler_of
+from mirage_wm.views import checked_views
 from mirage_wm.weights import load_model, read_card
 
 __all__ = [
@@ -36,6 +37,7 @@ class TorchPredictor:
         threads: int = 0,
         steps: int | None = None,
         compiled: bool = False,
+        views: int | None = None,
     ) -> None:
         """Load the weights.
 
@@ -45,6 +47,7 @@ class TorchPredictor:
             threads: To compute with on the CPU; 0 leaves PyTorch's setting.
             steps: Evaluations of the net for a frame, of a diffusion model.
             compiled: Compile the net for each number of dreams.
+            views: See `mirage_wm.views`.
 
         Raises:
             WeightsError: If the weights cannot be used.
@@ -55,7 +58,7 @@ class TorchPredictor:
 
         self.card = read_card(model)
         self.device = torch.device(device)
-        self._model = load_dreamer(model, device, steps)
+        self._model = load_dreamer(model, device, steps, views)
         self.context = self._model.config.context
         self._draws, self._keys = self.card.kind == "diffusion", Keys()
         self._index = torch.arange(FRAME // 2, device=device)
@@ -103,9 +106,12 @@ class TorchPredictor:
         return self._model.judged(self._outputs(seen, actions, keys))
 
 
-def load_dreamer(model: str | Path, device: str, steps: int | None) -> Any:
-    """Return a model to dream with on a device, drawing frames in so many steps."""
+def load_dreamer(
+    model: str | Path, device: str, steps: int | None, views: int | None = None
+) -> Any:
+    """Return a model to dream with on a device, drawing frames in so many steps and views."""
     dreamer = load_model(model, device)
+    dreamer.views = checked_views(views)
     if (sampler := sampler_of(read_card(model), steps)) is not None:
         dreamer.sampler = sampler  # type: ignore[union-attr]
     return dreamer.halve() if device != "cpu" else dreamer
@@ -118,6 +124,7 @@ def make_predictor(
     threads: int = 0,
     steps: int | None = None,
     compiled: bool = False,
+    views: int | None = None,
 ) -> Predictor:
     """Return the fastest predictor that runs here.
 
@@ -128,6 +135,7 @@ def make_predictor(
         threads: To compute with on the CPU; 0 takes one for each core.
         steps: Evaluations of the net for a frame, of a diffusion model; None for the usual number.
         compiled: On a GPU, compile the net.
+        views: Looks at the same frames that a frame is the mean of, 1 to 4 (`mirage_wm.views`).
 
     Raises:
         ValueError: For a device or a runtime that there is not, or weights that cannot be used.
@@ -140,8 +148,9 @@ def make_predictor(
     if runtime not in on_host:
         device = chosen_device(device)
         if device != "cpu" or runtime == "torch":
-            return TorchPredictor(model, device, threads, steps, compiled and device != "cpu")
-    return on_host.get(runtime, NativePredictor)(model, threads, steps)
+            compiled = compiled and device != "cpu"
+            return TorchPredictor(model, device, threads, steps, compiled, views)
+    return on_host.get(runtime, NativePredictor)(model, threads, steps, views)
 
 
 def chosen_device(device: str) -> str:

@@ -5,6 +5,7 @@ Where chance decides what comes, it gives the mean of all that could.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from mirage_wm.frame_model import (
@@ -20,6 +21,7 @@ from mirage_wm.frame_model import (
 from mirage_wm.rewards import REWARDS
 from mirage_wm.unet import ActionEmbedding, LevelEmbedding, UNet, change
 from mirage_wm.unet_config import UNetConfig
+from mirage_wm.views import mean_of_views
 
 __all__ = ["Prediction", "Regression", "to_context", "to_pixels"]
 
@@ -89,4 +91,6 @@ class Regression(FrameModel):
 
     def outputs(self, frames: Tensor, actions: Tensor, noise: Tensor | None = None) -> Prediction:
         """See `FrameModel.outputs`; it needs no noise."""
-        return self(to_context(frames), actions.long())
+        axes = ((-2, -1), (-2, -1))
+        seen = to_context(frames)
+        return Prediction(*mean_of_views(torch, self.views, self, seen, actions.long(), axes))

@@ -513,11 +513,15 @@ def test_what_is_not_a_number_is_null_in_json() -> None:
     }
 
 
-def test_models_may_be_asked_to_take_steps() -> None:
-    assert parted("v2@2") == ("v2", 2)
-    assert parted("v1") == ("v1", 0)
-    assert parted("runs/a@b/v2.safetensors") == ("runs/a@b/v2.safetensors", 0)
-    assert parted("v2@0") == ("v2@0", 0)
+def test_models_may_be_asked_to_take_steps_and_views() -> None:
+    assert parted("v2@2") == ("v2", 2, 0)
+    assert parted("v2@2x4") == ("v2", 2, 4)
+    assert parted("v1") == ("v1", 0, 0)
+    assert parted("runs/a@b/v2.safetensors") == ("runs/a@b/v2.safetensors", 0, 0)
+    for none in ("v2@0", "v2@2x0", "v2@x4", "v2x4"):
+        assert parted(none) == (none, 0, 0)
+    with pytest.raises(ValueError, match="views must be a whole number from 1 to 4, got 5"):
+        EvaluateConfig(("v1@1x5",))
 
 
 def test_sizes_follow_the_device_and_the_wishes() -> None:

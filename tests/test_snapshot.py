@@ -142,7 +142,10 @@ def test_a_snapshot_of_something_else_is_refused() -> None:
             envs.restore(snapshot, indices)
         np.testing.assert_array_equal(envs.state_hash(), before)
 
-    refused(f"rules version 0.*rules version {RULES_VERSION}", replace(saved, kind="Mirage, rules version 0"))
+    refused(
+        f"rules version 0.*rules version {RULES_VERSION}",
+        replace(saved, kind="Mirage, rules version 0"),
+    )
     refused("what snapshot\\(\\) returned, got dict", {})
     refused("holds 2 environments and 1 are to take it", indices=[0])
     refused("must be from 0 to 1, got 2", indices=[0, 2])
