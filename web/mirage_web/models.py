@@ -8,10 +8,11 @@ from pathlib import Path
 
 import gymnasium
 
+from mirage_env.rules import Rules
 from mirage_web.lanes import DreamLanes
 from mirage_web.wire import TICKS_PER_SECOND, is_model_name
 from mirage_wm.predictors import Predictor, TorchPredictor, make_predictor
-from mirage_wm.weights import available
+from mirage_wm.weights import available, read_card
 
 __all__ = ["load", "load_available", "model_name", "places"]
 
@@ -63,12 +64,14 @@ def load(models: Sequence[str | Path], device: str, threads: int) -> dict[str, D
 def load_available(device: str, threads: int, say: Callable[[str], None]) -> dict[str, DreamLanes]:
     """Load the models that come with the project; say which of them cannot be used, and why.
 
-    The first is the latest of those that hold 30 frames a second here.
+    Those that learned other rules than the page's game has are left out. The first is the latest of
+    those that hold 30 frames a second here.
     """
     loaded: dict[str, DreamLanes] = {}
     for model in sorted(available(), reverse=True):
         try:
-            loaded |= load([model], device, threads)
+            if read_card(model).learned_rules() == Rules():
+                loaded |= load([model], device, threads)
         except (ImportError, OSError, ValueError, gymnasium.error.Error) as error:
             say(f"{model} cannot be dreamt: {error}")
     return dict(sorted(loaded.items(), key=lambda item: places(item[1]) == 0))
