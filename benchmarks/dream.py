@@ -2,6 +2,7 @@
 
     python -m benchmarks.dream                                   # on the CPU, v1 and v2
     python -m benchmarks.dream --runtimes native onnx torch      # on the CPU, by what runs them
+    python -m benchmarks.dream --views 1 4                       # and in four views
     python -m benchmarks.dream --device cuda --compiled --batches 1 4096 --save
 
 A frame is a step of one dream: every evaluation of the model, reward, ending and picture. On a GPU
@@ -35,7 +36,13 @@ CALLS = 16
 
 
 def dreams(
-    num_envs: int, model: str, device: str, runtime: str, steps: int | None, compiled: bool
+    num_envs: int,
+    model: str,
+    device: str,
+    runtime: str,
+    steps: int | None,
+    views: int,
+    compiled: bool,
 ) -> Work:
     """Step dreams with random actions; an episode that ends begins anew."""
     on_gpu = device != "cpu"
@@ -45,6 +52,7 @@ def dreams(
         device=device,
         runtime=runtime,
         steps=steps,
+        views=views,
         compiled=compiled,
         output="torch" if on_gpu else "numpy",
     )
@@ -100,6 +108,7 @@ def main() -> None:
     parser.add_argument("--runtimes", nargs="+", default=["auto"], help="what runs them")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 16], help="dreams together")
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 3, 4], help="of v2")
+    parser.add_argument("--views", type=int, nargs="+", default=[1], help="looks that are averaged")
     parser.add_argument("--compiled", action="store_true", help="compile the nets first")
     parser.add_argument("--no-diamond", action="store_true", help="without the comparison")
     parser.add_argument("--rounds", type=int, default=5, help="turns that each contestant takes")
@@ -121,11 +130,14 @@ def main() -> None:
         for model in options.models:
             draws = read_card(model).kind == "diffusion"
             steps_of: list[int | None] = options.steps if draws else [None]
+            looks: list[int] = options.views
             runtimes: list[str] = options.runtimes
-            for steps, runtime in product(steps_of, runtimes):
-                name = f"dream {model}{f', {steps} evaluations' if draws else ''}, batch {n}"
-                name += f", by {runtime}" if runtime != "auto" else ""
-                enter(name, partial(dreams, n, model, device, runtime, steps, options.compiled))
+            for steps, views, runtime in product(steps_of, looks, runtimes):
+                name = f"dream {model}{f', {steps} evaluations' if draws else ''}"
+                name += f", {views} views" if views > 1 else ""
+                name += f", batch {n}" + (f", by {runtime}" if runtime != "auto" else "")
+                how = (runtime, steps, views, options.compiled)
+                enter(name, partial(dreams, n, model, device, *how))
         if not options.no_diamond:
             name = f"denoiser as large as DIAMOND's, 3 evaluations, batch {n}"
             enter(name, partial(diamond, n, device, options.compiled))

@@ -391,6 +391,8 @@ def test_the_table_takes_speeds_from_a_benchmark_or_from_the_report(
         {"name": "dream v1, batch 1, by onnx", "median": 1500},
         {"name": "dream v1, batch 4096", "median": 1e5},
         *({"name": f"dream v2, {n} evaluations, batch 1", "median": 3000 / n} for n in (1, 2, 4)),
+        {"name": "dream v1, 4 views, batch 1", "median": 900},
+        {"name": "dream v2, 4 evaluations, 2 views, batch 1", "median": 600},
         {"name": "denoiser as large as DIAMOND's, 3 evaluations, batch 1", "median": 5},
     ]
     (tmp_path / "dream.json").write_text(json.dumps({"rates": rates}))
@@ -401,6 +403,8 @@ def test_the_table_takes_speeds_from_a_benchmark_or_from_the_report(
         "v2@2": "1,500",
         "v2@4": "750",
         "v2": "750",
+        "v1@1x4": "900",
+        "v2@4x2": "600",
     }
     row = tables.readme_table(report.figures).splitlines()[-3]
     assert re.match(r"\| frames a second \| [\d,]+ \(CPU\) \|  \|  \| 200\+ \| 54 \|", row)

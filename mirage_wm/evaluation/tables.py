@@ -308,18 +308,22 @@ def _own_speeds(figures: Mapping[str, Any]) -> dict[str, str]:
 def benchmarked(path: Path) -> dict[str, str]:
     """Return the frames a second of single dreams in a benchmark's results.
 
-    Of a diffusion model it is that of its usual number of evaluations; NAME@STEPS has the others.
+    Of a diffusion model it is that of its usual number of evaluations; NAME@STEPS has the others,
+    NAME@STEPSxVIEWS those of several looks at the same frames.
     """
-    found, usual = {}, f"{Sampler().steps} evaluations"
+    found, usual = {}, str(Sampler().steps)
     for one in json.loads(path.read_text())["rates"]:
         name = one["name"].removesuffix(", by native")  # the usual runtime; others are left out
-        model, *drawn, batch = name.removeprefix("dream ").split(", ")
-        if batch == "batch 1" and name.startswith("dream "):
-            words = f"{one['median']:,.0f}"
-            if drawn:
-                found[f"{model}@{drawn[0].split()[0]}"] = words
-            if drawn in ([], [usual]):
-                found[model] = words
+        model, *ways, batch = name.removeprefix("dream ").split(", ")
+        if batch != "batch 1" or not name.startswith("dream "):
+            continue
+        number = {what: n for n, what in (way.split() for way in ways)}
+        steps, views = number.get("evaluations", ""), number.get("views", "")
+        words = f"{one['median']:,.0f}"
+        if steps or views:
+            found[f"{model}@{steps or 1}" + (f"x{views}" if views else "")] = words
+        if steps in ("", usual) and not views:
+            found[model] = words
     return found
 
 
