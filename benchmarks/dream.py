@@ -130,9 +130,9 @@ def main() -> None:
         for model in options.models:
             draws = read_card(model).kind == "diffusion"
             steps_of: list[int | None] = options.steps if draws else [None]
-            looks: list[int] = options.views
+            views_of: list[int] = options.views
             runtimes: list[str] = options.runtimes
-            for steps, views, runtime in product(steps_of, looks, runtimes):
+            for steps, views, runtime in product(steps_of, views_of, runtimes):
                 name = f"dream {model}{f', {steps} evaluations' if draws else ''}"
                 name += f", {views} views" if views > 1 else ""
                 name += f", batch {n}" + (f", by {runtime}" if runtime != "auto" else "")

@@ -8,6 +8,7 @@ are those of `mirage_wm.dream.Dream`, which is the one to read; a test holds the
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -143,7 +144,8 @@ class DeviceDream:
         self._final, self._final_score = zeros(SIZE, SIZE, 3, dtype=torch.uint8), zeros()
         self._advance = torch.compile(self._ticks, dynamic=False) if compiled else self._ticks
         self._graph = Graphs(self._step, self.device, alters=self._state)
-        self._beside = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None
+        on_gpu = self.device.type == "cuda"
+        self._side_stream = torch.cuda.Stream(self.device) if on_gpu else None
 
     @property
     def kind(self) -> str:
@@ -313,18 +315,23 @@ class DeviceDream:
         ended = ended | (~over & (tick >= self.max_ticks)).to(torch.uint8) * TRUNCATED
         return seen, actions, tick, score, ended, seed, episode, reward
 
+    def _beside(self) -> AbstractContextManager[Any]:
+        """Return the context of work beside what comes next; on a GPU on a stream of its own."""
+        if self._side_stream is None:
+            return nullcontext()
+        self._side_stream.wait_stream(torch.cuda.current_stream(self.device))
+        return torch.cuda.stream(self._side_stream)
+
     def _step(self, pressed: Tensor) -> Outcome:
         """Step all dreams in place."""
         old = self._state
-        if self._beside is not None:
-            self._beside.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(self._beside):  # The openings do not wait for the net.
-            fresh = None
-            if self.autoreset != Autoreset.DISABLED:
+        fresh = None
+        if self.autoreset != Autoreset.DISABLED:
+            with self._beside():  # The openings do not wait for the net.
                 fresh = self._fresh(old.seed, old.episode + 1)
         *parts, reward = self._advance(pressed, *old)
-        if self._beside is not None:
-            torch.cuda.current_stream(self.device).wait_stream(self._beside)
+        if fresh is not None and self._side_stream is not None:
+            torch.cuda.current_stream(self.device).wait_stream(self._side_stream)
         now = State(*parts)
         final, final_score, over, ended = now.frames[:, -1], now.score, old.ended != 0, now.ended
         if self.autoreset == Autoreset.NEXT_STEP:

@@ -160,16 +160,15 @@ class Diffusion(FrameModel):
         """Draw the next frame's change from noise [B, 3, H, W], and read rewards and endings."""
         first: list[Denoised] = []
 
-        def denoise(x: Tensor, sigma: float) -> Tensor:
-            def evaluate(seen: Tensor, keys: Tensor) -> Denoised:
-                shown = x if sigma < SIGMA_MAX else torch.zeros_like(seen[:, :3])
-                return self(shown, seen.new_full((len(seen),), sigma), seen, keys)
+        def expected(seen: Tensor, actions: Tensor) -> Denoised:
+            nothing = torch.zeros_like(seen[:, :3])
+            return self(nothing, seen.new_full((len(seen),), SIGMA_MAX), seen, actions)
 
-            views = 1 if sigma < SIGMA_MAX else self.views
-            axes = ((-2, -1), (-2, -1))
-            denoised = Denoised(*mean_of_views(torch, views, evaluate, context, actions, axes))
-            first.append(denoised)
-            return denoised.change
+        def denoise(x: Tensor, sigma: float) -> Tensor:
+            if sigma < SIGMA_MAX:
+                return self(x, x.new_full((len(x),), sigma), context, actions).change
+            first.append(Denoised(*mean_of_views(torch, self.views, expected, context, actions)))
+            return first[0].change
 
         change = (sampler or self.sampler).sample(denoise, noise)
         return Denoised(change, first[0].reward, first[0].terminated)

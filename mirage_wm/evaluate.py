@@ -197,7 +197,7 @@ def load(models: Sequence[str], device: str, pad: int, progress: Any) -> dict[Ru
                 "sha256": card.sha256,
                 "parameters": card.parameters,
                 "steps": steps or None,
-                "views": views or 1,
+                **({"views": views} if views else {}),
             }
         if name in names or name in ("game", "copy", "ceiling", "irreducible"):
             raise ValueError(f"two models are called {name!r}, or one as a row of the report is")

@@ -69,7 +69,7 @@ class FrameModel(nn.Module):
 
     Attributes:
         config: Sizes of its net.
-        views: Looks at the same frames that a frame is the mean of, in a dream (`mirage_wm.views`).
+        views: Looks at the same frames in a dream, of which the mean is taken (`mirage_wm.views`).
     """
 
     config: UNetConfig
@@ -82,10 +82,17 @@ class FrameModel(nn.Module):
         self.register_buffer("rewards", torch.tensor(REWARDS, dtype=torch.int32), persistent=False)
 
     def halve(self) -> Self:
-        """Keep the weights, and compute, in fp16: for dreaming on a GPU. Sums stay in fp32."""
+        """Keep the weights, and compute, in fp16: for dreaming on a GPU. Sums stay in fp32.
+
+        Channels of convolutions are made up once for all frames; what that makes of the weights is
+        not to be saved.
+        """
         for module in self.modules():
-            if isinstance(module, TorusConv):  # made up once, not in each frame
-                module.weight, module.bias = map(nn.Parameter, module.even())
+            if isinstance(module, TorusConv):
+                learns = module.weight.requires_grad
+                module.weight, module.bias = (
+                    nn.Parameter(part, learns) for part in module.made_up()
+                )
         for parameter in self.parameters():
             parameter.data = parameter.data.half()
         return self

@@ -93,29 +93,28 @@ class HostPredictor:
     ) -> Outputs:
         """Return the next frames float32 [n, 64, 64, 3], and the logits."""
         if self._sampler is None:
-            axes = ((-3, -2), (-3, -2))
             frame, reward, terminated = mean_of_views(
-                np, self._views, self._regress, seen, actions, axes
+                np, self._views, self._regress, seen, actions, (-3, -2), (-3, -2)
             )
             return frame, reward, terminated
-        n, first = len(seen), []
+        n, heads = len(seen), []
+
+        def expected(seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> Outputs:
+            nothing = np.zeros((len(seen), *SHAPE), np.float32)
+            return self._denoise(seen, actions, nothing, SIGMA_MAX)
 
         def denoise(x: NDArray[Any], sigma: float) -> NDArray[Any]:
-            def evaluate(seen: NDArray[np.uint8], actions: NDArray[np.int64]) -> Outputs:
-                shown = x if sigma < SIGMA_MAX else np.zeros((len(seen), *SHAPE))
-                return self._denoise(seen, actions, shown.astype(np.float32), sigma)
-
-            views = 1 if sigma < SIGMA_MAX else self._views
-            axes = ((-3, -2), (-2, -1))
-            change, *heads = mean_of_views(np, views, evaluate, seen, actions, axes)
-            first.append(heads)
+            if sigma < SIGMA_MAX:
+                return self._denoise(seen, actions, x.astype(np.float32), sigma)[0]
+            change, *told = mean_of_views(np, self._views, expected, seen, actions, (-3, -2))
+            heads.extend(told)
             return change
 
         keys = self._keys.following(n) if keys is None else keys
         noise = frame_noise(keys, np.arange(FRAME // 2), np)
         change = self._sampler.sample(denoise, noise.reshape(n, *SHAPE))
         frame = seen[:, -1] * np.float32(1 / 255) + change.transpose(0, 2, 3, 1) * np.float32(0.5)
-        return frame, *first[0]
+        return frame, *heads
 
     def _load(self, model: str | Path, threads: int) -> None:
         """Make what runs the weights, and set `context`."""

@@ -110,8 +110,9 @@ def load_dreamer(
     model: str | Path, device: str, steps: int | None, views: int | None = None
 ) -> Any:
     """Return a model to dream with on a device, drawing frames in so many steps and views."""
+    looks = checked_views(views)
     dreamer = load_model(model, device)
-    dreamer.views = checked_views(views)
+    dreamer.views = looks
     if (sampler := sampler_of(read_card(model), steps)) is not None:
         dreamer.sampler = sampler  # type: ignore[union-attr]
     return dreamer.halve() if device != "cpu" else dreamer
@@ -135,7 +136,7 @@ def make_predictor(
         threads: To compute with on the CPU; 0 takes one for each core.
         steps: Evaluations of the net for a frame, of a diffusion model; None for the usual number.
         compiled: On a GPU, compile the net.
-        views: Looks at the same frames that a frame is the mean of, 1 to 4 (`mirage_wm.views`).
+        views: Looks at the same frames of which the mean is taken, 1 to 4 (`mirage_wm.views`).
 
     Raises:
         ValueError: For a device or a runtime that there is not, or weights that cannot be used.

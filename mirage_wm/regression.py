@@ -91,6 +91,5 @@ class Regression(FrameModel):
 
     def outputs(self, frames: Tensor, actions: Tensor, noise: Tensor | None = None) -> Prediction:
         """See `FrameModel.outputs`; it needs no noise."""
-        axes = ((-2, -1), (-2, -1))
         seen = to_context(frames)
-        return Prediction(*mean_of_views(torch, self.views, self, seen, actions.long(), axes))
+        return Prediction(*mean_of_views(torch, self.views, self, seen, actions.long()))

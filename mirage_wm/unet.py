@@ -71,12 +71,13 @@ class TorusConv(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, out_channels, H, W]."""
         x = wrap(input)
-        weight, bias = self.even() if x.is_cuda else (self.weight, self.bias)
+        weight, bias = self.made_up() if x.is_cuda else (self.weight, self.bias)
         if more := weight.shape[1] - self.in_channels:
             x = F.pad(x, (0, 0, 0, 0, 0, more))
-        return F.conv2d(x, weight, bias)[:, : self.out_channels]
+        y = F.conv2d(x, weight, bias)
+        return y if len(weight) == self.out_channels else y[:, : self.out_channels]
 
-    def even(self) -> tuple[Tensor, Tensor]:
+    def made_up(self) -> tuple[Tensor, Tensor]:
         """Return weights and bias for channels that are made up to multiples of `EIGHT`."""
         assert self.bias is not None
         more_out, more_in = (-n % EIGHT for n in self.weight.shape[:2])
@@ -116,9 +117,9 @@ class ResidualBlock(nn.Module):
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 
-    def forward(self, x: Tensor, film: Tensor) -> Tensor:
+    def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
         """[B, C, H, W] and what `film` makes of the condition [B, 2 C] -> [B, C, H, W]."""
-        scale, shift = film[:, :, None, None].chunk(2, 1)
+        scale, shift = modulation[:, :, None, None].chunk(2, 1)
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.conv2(F.silu(self.norm2(h, 1 + scale) + shift))
         return x + h
@@ -204,12 +205,13 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Return the picture [B, out_channels, H, W] and the summary [B, summary]."""
-        films = self._films(F.silu(condition))
+        # onnxruntime 1.32 aborts where a graph joins weights.
+        modulations = self._modulations(F.silu(condition), joined=x.is_cuda)
         x = self.stem(F.pixel_unshuffle(x, 2).to(self.stem.weight.dtype))
         skips = []
         for level, blocks in enumerate(self.down_blocks):
             for block in blocks:  # type: ignore[union-attr]
-                x = block(x, next(films))
+                x = block(x, next(modulations))
             if level < len(self.down):
                 skips.append(x)
                 x = self.down[level](x)
@@ -217,18 +219,22 @@ class UNet(nn.Module):
         for up, skip, blocks in zip(self.up, self.skip, self.up_blocks, strict=True):
             x = up(x) + skip(skips.pop())
             for block in blocks:  # type: ignore[union-attr]
-                x = block(x, next(films))
+                x = block(x, next(modulations))
         return F.pixel_shuffle(self.out(F.silu(self.out_norm(x))), 2), summary
 
-    def _films(self, condition: Tensor) -> Iterator[Tensor]:
-        """Return what the layers of all blocks make of the condition [B, E]; on a GPU at once."""
+    def _modulations(self, condition: Tensor, joined: bool) -> Iterator[Tensor]:
+        """Return what each block's layer `film` makes of the condition [B, E], [B, 2 C].
+
+        Joined they are one product: the same, with fewer kernels to launch.
+        """
         levels: Any = (*self.down_blocks, *self.up_blocks)
-        films = [block.film for level in levels for block in level]
-        if not condition.is_cuda:  # onnxruntime 1.32 aborts where a graph joins weights
-            return (film(condition) for film in films)
-        weight, bias = (torch.cat([getattr(f, name) for f in films]) for name in ("weight", "bias"))
+        layers = [block.film for level in levels for block in level]
+        if not joined:
+            return (layer(condition) for layer in layers)
+        weight = torch.cat([layer.weight for layer in layers])
+        bias = torch.cat([layer.bias for layer in layers])
         told = F.linear(condition, weight, bias)
-        return iter(told.split([f.out_features for f in films], 1))
+        return iter(told.split([layer.out_features for layer in layers], 1))
 
     def inner_convolutions(self) -> list[Tensor]:
         """Return the weights of the convolutions from features to features."""

@@ -91,8 +91,9 @@ class DreamVectorEnv(WorldVectorEnv):
             num_threads: Threads of the CPU; 0 takes one for each core.
             steps: Evaluations of the net for a frame, of a diffusion model such as v2: one gives
                 the mean of what could come, more decide on one future. None for the usual number.
-            views: Looks at the same frames that a frame is the mean of, 1 to 4: each costs an
-                evaluation, and four are 0.7 dB better (`mirage_wm.views`). None for one.
+            views: Looks at the same frames, 1 to 4, of which the mean is taken (`mirage_wm.views`):
+                each further one costs an evaluation, and v1's frames are 0.7 dB better in four. Of
+                what a diffusion model draws, that is its first evaluation. None for one.
             compiled: On a GPU, compile the net before the first step: it takes a minute, and steps
                 are two or three times as fast.
             **unknown: Nothing: any other keyword raises `TypeError`.

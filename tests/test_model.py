@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from small_models import SMALL, lively_model
+from small_models import SMALL, lively_diffusion, lively_model
 
 from mirage_wm.evaluation.objects import ship_shown
 from mirage_wm.regression import Regression, to_context, to_pixels
@@ -100,6 +101,35 @@ def test_compiled_gradients_in_mixed_precision_are_numbers() -> None:
     sum(part.float().square().mean() for part in prediction).backward()
     bad = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
     assert not bad
+
+
+UNEVEN = UNetConfig(widths=(8, 24, 16), blocks=2, embedding=12, context=3, kernels=2)
+
+
+def test_what_blocks_are_told_is_the_same_at_once_and_one_by_one() -> None:
+    unet, condition = lively_model(UNEVEN).unet, torch.randn(3, 12)
+    one_by_one = list(unet._modulations(condition, joined=False))
+    at_once = list(unet._modulations(condition, joined=True))
+    assert [len(part[0]) for part in one_by_one] == [16, 16, 48, 48, 32, 32, 48, 48, 16, 16]
+    assert len({part.sum().item() for part in one_by_one}) == 10
+    for one, other in zip(one_by_one, at_once, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("make", [lively_model, lively_diffusion])
+def test_channels_that_are_made_up_change_nothing(make: Any) -> None:
+    model = make(UNEVEN)
+    for parameter in model.parameters():  # as in a file
+        parameter.data = parameter.data.half().float()
+    model.requires_grad_(False)
+    seen = torch.randint(0, 256, (2, 3, 64, 64, 3), dtype=torch.uint8)
+    keys, noise = torch.randint(0, 12, (2, 3)), torch.randn(2, 3, 64, 64)
+    before = model.outputs(seen, keys, noise).frame
+    assert len(model.unet.out.weight) == 84
+    halved = model.halve().float()
+    assert len(model.unet.out.weight) == 88
+    assert not any(parameter.requires_grad for parameter in halved.parameters())
+    torch.testing.assert_close(halved.outputs(seen, keys, noise).frame, before)
 
 
 def test_a_new_model_predicts_no_change_no_reward_and_no_end() -> None:

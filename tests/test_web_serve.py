@@ -172,12 +172,14 @@ def test_a_server_that_others_reach_says_by_which_name() -> None:
 # Models
 
 
-def test_every_model_of_the_usual_rules_can_be_served_under_its_name() -> None:
+def test_every_model_of_the_standard_rules_can_be_served_under_its_name() -> None:
     pytest.importorskip("safetensors")
     said: list[str] = []
     loaded = load_available("cpu", 1, said.append)
-    usual = {name for name in available() if read_card(name).learned_rules() == Rules()}
-    assert set(loaded) == usual < set(available())
+    standard = {name for name in available() if read_card(name).learned_rules() == Rules()}
+    assert set(loaded) == standard < set(available())
+    with pytest.raises(ValueError, match=r"v1-random learned Rules.* played by the standard rules"):
+        load(["v1-random"], "cpu", 1)
     assert not said
 
 

@@ -6,6 +6,7 @@ python -m mirage_wm.evaluation.tables --report docs/report.json     # prints the
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -314,15 +315,15 @@ def benchmarked(path: Path) -> dict[str, str]:
     found, usual = {}, str(Sampler().steps)
     for one in json.loads(path.read_text())["rates"]:
         name = one["name"].removesuffix(", by native")  # the usual runtime; others are left out
-        model, *ways, batch = name.removeprefix("dream ").split(", ")
-        if batch != "batch 1" or not name.startswith("dream "):
+        ways = r"(?:, (\d+) evaluations)?(?:, (\d+) views)?"
+        parts = re.fullmatch(rf"dream (.+?){ways}, batch 1", name)
+        if parts is None:
             continue
-        number = {what: n for n, what in (way.split() for way in ways)}
-        steps, views = number.get("evaluations", ""), number.get("views", "")
+        model, steps, views = parts.groups()
         words = f"{one['median']:,.0f}"
         if steps or views:
             found[f"{model}@{steps or 1}" + (f"x{views}" if views else "")] = words
-        if steps in ("", usual) and not views:
+        if steps in (None, usual) and not views:
             found[model] = words
     return found
 

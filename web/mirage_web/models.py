@@ -48,7 +48,8 @@ def load(models: Sequence[str | Path], device: str, threads: int) -> dict[str, D
         threads: See `mirage_wm.predictors.make_predictor`.
 
     Raises:
-        ValueError: If one of them cannot be used, or two have the same name.
+        ValueError: If one of them cannot be used, learned other rules than those that the page's
+            game is played by, or two have the same name.
         MissingExtraError: Without what runs a model.
     """
     loaded: dict[str, DreamLanes] = {}
@@ -57,6 +58,11 @@ def load(models: Sequence[str | Path], device: str, threads: int) -> dict[str, D
         if name in loaded:
             raise ValueError(f"two models are called {name!r}: rename the files of one")
         predictor = make_predictor(model, device, threads=threads)
+        if (learned := predictor.card.learned_rules()) != Rules():
+            raise ValueError(
+                f"{name} learned {learned!r}, and the page's game is played by the standard rules: "
+                "take another model"
+            )
         loaded[name] = _lanes(predictor)
     return loaded
 
@@ -64,8 +70,8 @@ def load(models: Sequence[str | Path], device: str, threads: int) -> dict[str, D
 def load_available(device: str, threads: int, say: Callable[[str], None]) -> dict[str, DreamLanes]:
     """Load the models that come with the project; say which of them cannot be used, and why.
 
-    Those that learned other rules than the page's game has are left out. The first is the latest of
-    those that hold 30 frames a second here.
+    Those that learned other than the standard rules are left out without a word. The first is the
+    latest of those that hold 30 frames a second here.
     """
     loaded: dict[str, DreamLanes] = {}
     for model in sorted(available(), reverse=True):

@@ -56,8 +56,8 @@ class Serve:
     port: int = 8000
     """Port to listen on; 0 takes one that is free."""
     models: tuple[str, ...] = ()
-    """Which models dream, the usual first: names or files; by default all that
-    learned the usual rules."""
+    """Which models dream, the first unless another is asked for: names or files of such as learned
+    the standard rules; by default all of the project's."""
     device: str = "auto"
     """What computes the dreams: auto, cpu, cuda or cuda:N."""
     threads: int = 0
