@@ -53,8 +53,9 @@ def drift(group: Mapping[str, Any], shown: Measured) -> str:
     strips = ""
     for run, pictures in zip(runs, (shown.short, shown.long), strict=False):
         times = [f"{s} s" for s in run["seconds"]]
+        few = min(frames.shape[1] for frames in pictures.values())
         for arm, name in ((0, "woken at its endings"), (3, "left alone")):
-            if arm < next(iter(pictures.values())).shape[1]:
+            if arm < few:
                 rows = {who: frames[:, arm] for who, frames in pictures.items()}
                 strips += f"<h3>A dream {name}</h3>" + film_strips(rows, times)
     counts = "; ".join(
