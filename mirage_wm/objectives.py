@@ -63,8 +63,9 @@ it was.
 
 A colour that is off by a level or two is no error to speak of in a frame, and so nothing held a
 dream to its colours: by two levels a tick, red ships became orange and cyan ones grey, and then
-they were no ships any more. Of a tint v2 kept 88 % a tick, and 11 to 25 % once it had learned so from three windows of eight.
-v1 learned it too and was the worse for it: what is half a ship and half a rock becomes a rock."""
+they were no ships any more. Of a tint v2 kept 88 % a tick, and 11 to 25 % once it had learned so
+from three windows of eight. v1 learned it too and was the worse for it: what is half a ship and
+half a rock becomes a rock."""
 
 PATCH = 8
 """Pixels over which a tint changes."""

@@ -55,8 +55,8 @@ def test_where_chance_decides_any_two_halves_are_right(name: str) -> None:
     assert kept.mean() < 0.5
 
 
-def test_there_are_twenty_rules_with_names_of_their_own() -> None:
-    assert len(BY_NAME) == len(RULE_TESTS) == 21
+def test_there_are_22_rules_with_names_of_their_own() -> None:
+    assert len(BY_NAME) == len(RULE_TESTS) == 22
 
 
 @ALL
@@ -113,6 +113,7 @@ STATE_FAULTS = {
         faults.brings_half_a_wave,
         faults.brings_waves_at_once,
     ),
+    "rocks follow": (faults.brings_no_wave,),
     "drifts": (faults.rocks_stand_still, faults.rocks_come_from_nowhere, faults.never_returns),
 }
 
@@ -145,6 +146,7 @@ def test_whoever_breaks_a_rule_fails_its_test(name: str, fault: Any) -> None:
         ("is safe", faults.without("ship")),
         ("shield ends", faults.without("shield")),
         ("wave comes", faults.without("rock")),
+        ("rocks follow", faults.without("rock")),
         ("is over", faults.without("rock")),
     ],
 )
@@ -167,6 +169,13 @@ def test_a_dream_may_be_a_pixel_off_and_a_little_noisy() -> None:
         noise = torch.from_numpy(rng.normal(0, 4, frames.shape).round())
         return (torch.roll(frames, 1, 2) + noise).clamp(0, 255).to(torch.uint8)
 
-    for name in ("large splits", "cools down", "turns left", "returns", "wave comes"):
+    for name in (
+        "large splits",
+        "cools down",
+        "turns left",
+        "returns",
+        "wave comes",
+        "rocks follow",
+    ):
         _, kept = play_out(BY_NAME[name], scenes(name), Faulty(picture=spoilt))
         assert kept.mean() >= 0.9, name

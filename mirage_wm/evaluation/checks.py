@@ -33,6 +33,10 @@ APART = 12
 """Ticks after which the fragments of a rock no longer overlap."""
 DARK = 30
 """Of 255: what is not brighter is no bullet."""
+LIT = 90
+"""Of 255: what is as bright may be a rock, of whatever colour."""
+BESIDE = 7
+"""Units from the ship within which there may be a blast or a shield."""
 
 
 def hit(film: Film) -> Any:
@@ -206,3 +210,11 @@ def wave_comes(film: Film) -> Tensor:
     announced = (area(faint, 0.15) >= 0.15) & (area(faint, 0.6) <= 0.05)
     bright = area(solid, 0.4)
     return announced & (bright >= 0.55) & (bright <= 1.3)
+
+
+def rocks_follow(film: Film) -> Tensor:
+    """When the wave is due to be solid, a third of a large rock's area is lit beside the ship."""
+    solid = film.at(hit(film) + R.wave_ticks + 4)
+    beside = ~objects.within(solid.place("ship"), BESIDE, film.device)
+    lit = (objects.brightness(solid.frames) >= LIT) & beside
+    return lit.sum((1, 2)) >= ROCK_AREA[3] / 3

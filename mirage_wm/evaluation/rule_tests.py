@@ -187,6 +187,13 @@ RULE_TESTS = (
         hits_soon,
     ),
     RuleTest(
+        "rocks follow",
+        "When the last rock is gone others come, whatever their number and colour",
+        scenes.shot(SMALL, 4 + Rules().wave_ticks + 4),
+        checks.rocks_follow,
+        hits_soon,
+    ),
+    RuleTest(
         "drifts",
         "A rock drifts on, a ship at rest stays, and nothing else comes",
         scenes.drifting,
