@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -47,7 +48,15 @@ def test_a_sanitizer_finds_nothing(tool, shared_below, tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
     command = [sanitizer, "--tool", tool, "--error-exitcode", "9", sys.executable]
     command += [str(tmp_path / "program.py"), str(shared_below)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    # The same packages as here, installed or not.
+    paths = os.pathsep.join([os.getcwd(), *filter(None, sys.path)])
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-3000:]
     assert "ran to its end" in said
