@@ -51,14 +51,14 @@ WAVES = ("random", "ring", "ship")
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of Mirage, version 1.
+    """The rules of Mirage, in units and ticks.
 
     Only the fields in `TUNABLE` may be changed for an environment; the others are compiled into the
     simulators, and changing one of them is a change of `RULES_VERSION`.
 
     Example:
-        >>> Rules(rock_speed=0.5, split="random").rock_speed
-        0.5
+        >>> Rules(rock_speed=0.5, split="random", cooldown=8)
+        Rules(rock_speed=0.5, split='random')
     """
 
     # Tunable, by environment or by arena.
@@ -127,6 +127,11 @@ class Rules:
     """Nearest a new rock is placed to the ship, units."""
     wave_far: float = 28.0
     """Farthest a new rock is placed from the ship, units."""
+
+    def __repr__(self) -> str:
+        """Return what differs from the standard rules, as it is written."""
+        differing = (f for f in fields(self) if getattr(self, f.name) != f.default)
+        return f"Rules({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in differing)})"
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a tunable field outside of its range."""
