@@ -23,7 +23,7 @@ from mirage_env.actions import NUM_ACTIONS
 from mirage_env.arena import ARENA_DTYPE, TRUNCATED, named_arrays
 from mirage_env.checks import SEEDS, whole_number
 from mirage_env.replay_file import ReplayError
-from mirage_env.rules import TUNABLE, Rules, tuning
+from mirage_env.rules import Rules, tuning
 from mirage_env.runs import from_runs, from_text, to_runs, to_text
 from mirage_env.simulator import Autoreset, Simulator, SimulatorConfig
 from mirage_env.state import checked_state
@@ -223,11 +223,9 @@ class Replay:
 
     def to_json(self) -> str:
         """Return the replay as the text of its file."""
-        standard = Rules()
-        own = {name: _plain(getattr(self.rules, name)) for name in TUNABLE}
         return replay_file.pack(
             {
-                "rules": {k: v for k, v in own.items() if v != getattr(standard, k)},
+                "rules": {name: _plain(value) for name, value in self.rules.differing().items()},
                 "seed": int(self.seed),
                 "episode": int(self.episode),
                 "start": base64.b64encode(zlib.compress(self.start)).decode() if self.start else "",

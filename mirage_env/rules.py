@@ -130,8 +130,13 @@ class Rules:
 
     def __repr__(self) -> str:
         """Return what differs from the standard rules, as it is written."""
-        differing = (f for f in fields(self) if getattr(self, f.name) != f.default)
-        return f"Rules({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in differing)})"
+        own = ", ".join(f"{name}={value!r}" for name, value in self.differing().items())
+        return f"Rules({own})"
+
+    def differing(self) -> dict[str, Any]:
+        """Return the fields that are not those of the standard rules, by name."""
+        own = ((field, getattr(self, field.name)) for field in fields(self))
+        return {field.name: value for field, value in own if value != field.default}
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a tunable field outside of its range."""

@@ -112,12 +112,6 @@ class TrainConfig:
         """The rules of the game that is learned."""
         return Rules(split=self.split, wave=self.wave)
 
-    @property
-    def unusual_rules(self) -> dict[str, Any]:
-        """The fields of `rules` that are not the standard ones."""
-        own = {"split": self.split, "wave": self.wave}
-        return {name: value for name, value in own.items() if value != getattr(Rules(), name)}
-
 
 V1 = TrainConfig()
 # A wave is what v2 is there to draw.

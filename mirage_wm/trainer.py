@@ -179,7 +179,7 @@ class Trainer:
             },
         }
         save_weights(
-            self.config.out, self.config.name, self.average, training, self.config.unusual_rules
+            self.config.out, self.config.name, self.average, training, self.config.rules.differing()
         )
 
     def _own_device(self, chosen: str) -> torch.device:
@@ -260,7 +260,7 @@ class Trainer:
         net = {
             k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.config.net).items()
         }
-        return {"kind": self.config.kind, **self.config.unusual_rules, **net}
+        return {"kind": self.config.kind, **self.config.rules.differing(), **net}
 
     def _load(self, state: dict[str, Any]) -> None:
         if state.get("made") != self._made():

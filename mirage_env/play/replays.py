@@ -18,7 +18,7 @@ from mirage_env.play.shelf import Shelf
 from mirage_env.play.worlds import GameWorld, ReplayWorld
 from mirage_env.replay import Replay
 from mirage_env.replay_file import SUFFIX
-from mirage_env.rules import TUNABLE, Rules
+from mirage_env.rules import Rules
 from mirage_env.share_link import from_link, is_link
 from mirage_env.video import write_video
 from mirage_env.whole_file import check_place
@@ -71,13 +71,9 @@ def show(settings: ReplaySettings) -> int:
 
 def facts(replay: Replay) -> str:
     """Return what a replay holds, in a line."""
-    ticks, standard = len(replay.actions), Rules()
+    ticks = len(replay.actions)
     of = f"seed {replay.seed}" + (f", episode {replay.episode}" if replay.episode else "")
-    own = [
-        f"{name} {value}"
-        for name in TUNABLE
-        if (value := getattr(replay.rules, name)) != getattr(standard, name)
-    ]
+    own = [f"{name} {value}" for name, value in replay.rules.differing().items()]
     parts = [of, *own, f"{ticks / TICKS_PER_SECOND:.1f} s", f"score {replay.score}"]
     return ", ".join(parts)
 

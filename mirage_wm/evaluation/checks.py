@@ -44,6 +44,11 @@ def hit(film: Film) -> Any:
     return film.first(film.truth["score"] > film.truth["score"][0])
 
 
+def solid_wave(film: Film) -> Moment:
+    """Return the moment at which the wave that follows the last rock is due to be solid."""
+    return film.at(hit(film) + R.wave_ticks + 4)
+
+
 def splits(film: Film) -> Tensor:
     """The rock is two of the next size, whole, and nothing else of it is left.
 
@@ -197,8 +202,7 @@ def drifts(film: Film) -> Tensor:
 
 def wave_comes(film: Film) -> Tensor:
     """The next wave is announced faintly, then solid: as many rocks as it has, wherever."""
-    happened = hit(film)
-    faint, solid = film.at(happened + 12), film.at(happened + R.wave_ticks + 4)
+    faint, solid = film.at(hit(film) + 12), solid_wave(film)
     count = np.minimum(R.wave_first + film.truth["wave"][0], R.wave_most)
     wanted = torch.as_tensor(count * ROCK_AREA[3], device=film.device)
     colours = solid.rock_colours()
@@ -214,7 +218,7 @@ def wave_comes(film: Film) -> Tensor:
 
 def rocks_follow(film: Film) -> Tensor:
     """When the wave is due to be solid, a third of a large rock's area is lit beside the ship."""
-    solid = film.at(hit(film) + R.wave_ticks + 4)
+    solid = solid_wave(film)
     beside = ~objects.within(solid.place("ship"), BESIDE, film.device)
     lit = (objects.brightness(solid.frames) >= LIT) & beside
     return lit.sum((1, 2)) >= ROCK_AREA[3] / 3

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirage_env import checks
-from mirage_env.rules import TUNABLE, Rules
+from mirage_env.rules import Rules
 from mirage_wm.evaluation.chance import AFTER, split_figures
 from mirage_wm.evaluation.checks import hit
 from mirage_wm.evaluation.drift import TICKS_PER_SECOND, drift_figures, long_play
@@ -164,13 +164,7 @@ def measure(
         CheckerError: If the game does not pass a test of its own rules.
     """
     device = next(iter(models.values())).device
-    standard = Rules()
-    differing = {
-        name: getattr(rules, name)
-        for name in TUNABLE
-        if getattr(rules, name) != getattr(standard, name)
-    }
-    found = Measured({"rules": differing, "models": list(models)})
+    found = Measured({"rules": rules.differing(), "models": list(models)})
     figures = found.figures
 
     say("one step")

@@ -64,6 +64,7 @@ def nothing_happens(truth: Arenas) -> Any:
 
 
 SPLIT_TICKS = 4 + checks.APART
+WAVE_TICKS = 4 + Rules().wave_ticks + 4
 
 RULE_TESTS = (
     RuleTest(
@@ -182,14 +183,14 @@ RULE_TESTS = (
     RuleTest(
         "wave comes",
         "When the last rock is gone the next wave is announced, and becomes solid",
-        scenes.shot(SMALL, 4 + Rules().wave_ticks + 4),
+        scenes.shot(SMALL, WAVE_TICKS),
         checks.wave_comes,
         hits_soon,
     ),
     RuleTest(
         "rocks follow",
         "When the last rock is gone others come, whatever their number and colour",
-        scenes.shot(SMALL, 4 + Rules().wave_ticks + 4),
+        scenes.shot(SMALL, WAVE_TICKS),
         checks.rocks_follow,
         hits_soon,
     ),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mirage_env.command_line import ended, parsed
+from mirage_env.rules import Rules
 from mirage_wm.sampler import Sampler
 
 __all__ = [
@@ -45,9 +46,7 @@ INSPIRATION = {
 
 def named_rules(rules: Mapping[str, Any]) -> str:
     """Return rules as words, from the fields that differ from the standard."""
-    if not rules:
-        return "the standard rules"
-    return f"Rules({', '.join(f'{name}={value!r}' for name, value in rules.items())})"
+    return repr(Rules(**rules)) if rules else "the standard rules"
 
 
 def summary(figures: Mapping[str, Any]) -> str:

@@ -57,13 +57,12 @@ def load(models: Sequence[str | Path], device: str, threads: int) -> dict[str, D
         name = model_name(model)
         if name in loaded:
             raise ValueError(f"two models are called {name!r}: rename the files of one")
-        predictor = make_predictor(model, device, threads=threads)
-        if (learned := predictor.card.learned_rules()) != Rules():
+        if (learned := read_card(model).learned_rules()) != Rules():  # before weights are read
             raise ValueError(
                 f"{name} learned {learned!r}, and the page's game is played by the standard rules: "
                 "take another model"
             )
-        loaded[name] = _lanes(predictor)
+        loaded[name] = _lanes(make_predictor(model, device, threads=threads))
     return loaded
 
 
